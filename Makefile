@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Needs git, make and Python 3.11 or newer with venv. Everything else is installed into a cache outside of the checkout
+# ($XDG_CACHE_HOME or ~/.cache, folder kubeops-aggregation-layer); `make clean` deletes it.
+
+TOOLS := tests/tools/run
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test list lint units sanity integration real docs shell clean
+
+help:
+	@echo 'make demo         configure three sandboxed masters on this machine, and show what is done'
+	@echo 'make test         run all tests; make test ONLY="units docs" runs these'
+	@echo 'make list         list the test sessions'
+	@echo 'make lint         the quick ones: style, types, licences, changelog'
+	@echo 'make units        unit tests on every Python that is installed'
+	@echo 'make sanity       ansible-test sanity'
+	@echo 'make integration  modules, role and playbook on this machine'
+	@echo 'make real         a real etcd and kube-apiserver'
+	@echo 'make docs         the documentation of modules and role'
+	@echo 'make shell        a shell with ansible-core, nox and the collection'
+	@echo 'make clean        delete what the commands above keep'
+
+demo list shell clean:
+	@$(TOOLS) $@
+
+test:
+	@$(TOOLS) test $(ONLY)
+
+lint units sanity integration real docs:
+	@$(TOOLS) test $@

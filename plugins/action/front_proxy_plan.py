@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collect what was observed of all masters, look at the controller's PKI folders, and plan. Runs on the controller."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import read_folder
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.carried import read_settings, read_wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+
+# Under these names the role keeps the observations, and hosts tell which cluster they belong to.
+_OBSERVED = "front_proxy__observed"
+_CLUSTER = "front_proxy_cluster"
+_DEFAULT_CLUSTER = "kubernetes"
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Copy data out of Ansible's own container types, so that nothing pure ever meets them."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t.Mapping[str, t.Any] | None) -> Report:
+    observed = variables.get(_OBSERVED)
+    fresh = observed is not None
+    found = _plain(observed if fresh else looked or {})
+    failure = ""
+    if found.get("unreachable"):
+        failure = f"{name} is unreachable ({found.get('msg', 'no reason given')}); make it reachable, or leave it out with --limit '!{name}'."
+    elif found.get("failed"):
+        failure = str(found.get("msg", "it could not be observed"))
+    facts = found if found.get("manifest") and not failure else None
+    carried = found.get("carry") or {}
+    return Report(
+        name=name,
+        cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or _DEFAULT_CLUSTER),
+        # one that failed while it was observed is no longer active, and stops its cluster all the same
+        targeted=active or (fresh and bool(failure)),
+        facts=facts,
+        failure=failure or f"{name} was not observed.",
+        wish=read_wish(carried) if facts and carried else None,
+        settings=read_settings(carried) if facts and carried else None,
+    )
+
+
+class ActionModule(ActionBase):
+    """Plan for all masters of the play and their clusters."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the plan; a refusal is a part of it, not a failure of this task."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        dummy, arguments = self.validate_argument_spec(
+            argument_spec={
+                "members": {"type": "list", "elements": "str", "required": True},
+                "looked": {"type": "list", "elements": "dict", "default": []},
+            }
+        )
+        active = list(variables["ansible_play_batch"])
+        hostvars = variables["hostvars"]
+        looked = {result["item"]: result for result in arguments["looked"] if result.get("item")}
+        members = dict.fromkeys([*arguments["members"], *variables["ansible_play_hosts_all"]])
+        try:
+            require()
+            reports = [
+                _report(str(name), hostvars[name], name in active, looked.get(name)) for name in members if name in hostvars
+            ]
+            plan = plan_clusters(reports, read_folder=read_folder, now=utc_now())
+        except (PkiError, PlanError) as error:
+            raise AnsibleActionFail(str(error)) from None
+        return {"changed": False, **plan}

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is needed to go back: a copy of all that a change replaces, and a journal of the change."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import typing as t
+
+from .errors import MasterError, explain
+from .files import checksum, read_regular
+from .install import NewFile, make_folder, put, remove, stage, sync_folder
+from .places import Places
+
+__all__ = ["KEPT", "Backup", "prepare"]
+
+# How many ended changes stay in the backup folder, to be looked at or put back by hand.
+KEPT = 5
+
+_ROLLING_BACK = "rolling back"
+_APPLYING = "applying"
+
+
+class Backup:
+    """The folder ``pending``: it exists exactly while a change is under way, and then holds all of the old state.
+
+    ``journal.json`` tells what lies in it. A copy of a private key lies there only as long as the change lasts.
+    """
+
+    def __init__(self, places: Places, journal: dict[str, t.Any]) -> None:
+        self._places = places
+        self.journal = journal
+
+    @classmethod
+    def begin(cls, places: Places, *, files: t.Sequence[str], manifest: str | None, note: dict[str, t.Any]) -> Backup:
+        """Copy the named files (paths on this machine) as they are now, and the manifest's, and note the change.
+
+        Raises MasterError (disk full, no right); then nothing but an unfinished copy was made, and that is removed.
+        """
+        scratch = places.pending + ".new"
+        shutil.rmtree(scratch, ignore_errors=True)
+        entries = []
+        try:
+            os.mkdir(scratch, 0o700)
+            for number, path in enumerate([*files, *([manifest] if manifest else [])]):
+                entries.append(cls._copy(path, os.path.join(scratch, str(number)), str(number)))
+            journal = {
+                **note,
+                "state": _APPLYING,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "files": [entry for entry in entries if entry["path"] != manifest],
+                "manifest": next((entry for entry in entries if entry["path"] == manifest), None),
+            }
+            backup = cls(places, journal)
+            backup._write_journal(scratch)
+            os.rename(scratch, places.pending)
+            sync_folder(places.backups)
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise explain("save the old state in", places.backups, error) from None
+        except MasterError:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        return backup
+
+    @staticmethod
+    def _copy(path: str, target: str, name: str) -> dict[str, t.Any]:
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return {"path": path, "existed": False}
+        content = read_regular(path)
+        put(stage(NewFile(target, content, 0o600, -1, -1)))
+        secret = b"PRIVATE KEY-----" in content
+        return {
+            "path": path,
+            "existed": True,
+            "copy": name,
+            "mode": status.st_mode & 0o7777,
+            "uid": status.st_uid,
+            "gid": status.st_gid,
+            "secret": secret,
+            "checksum": None if secret else checksum(content),
+        }
+
+    def _write_journal(self, folder: str) -> None:
+        data = json.dumps(self.journal, indent=1).encode()
+        put(stage(NewFile(os.path.join(folder, "journal.json"), data, 0o600, -1, -1)))
+
+    @property
+    def rolling_back(self) -> bool:
+        """Whether going back had begun."""
+        return bool(self.journal.get("state") == _ROLLING_BACK)
+
+    def note_rolling_back(self) -> None:
+        """Note that going back has begun, so that a run that is cut off there is finished in the same direction."""
+        self.journal["state"] = _ROLLING_BACK
+        with contextlib.suppress(MasterError):  # a full disk must not stop the way back
+            self._write_journal(self._places.pending)
+
+    def restore(self, entry: t.Mapping[str, t.Any]) -> None:
+        """Put one thing back as it was. Raises MasterError."""
+        path = entry["path"]
+        if not entry["existed"]:
+            remove(path)
+            return
+        try:
+            content = read_regular(os.path.join(self._places.pending, entry["copy"]))
+        except OSError as error:
+            raise explain("read the saved copy of", path, error) from None
+        put(stage(NewFile(path, content, entry["mode"], entry["uid"], entry["gid"])))
+
+    def restore_files(self) -> None:
+        """Put all files but the manifest back as they were. Raises MasterError."""
+        for entry in self.journal["files"]:
+            self.restore(entry)
+
+    def close(self, outcome: str) -> str:
+        """End the change: forget copied keys, keep the rest under a dated name. Returns that folder's path."""
+        places = self._places
+        self.journal["state"] = outcome
+        for entry in self.journal["files"]:
+            if entry.get("secret"):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(places.pending, entry["copy"]))
+        with contextlib.suppress(MasterError):
+            self._write_journal(places.pending)
+        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        target = os.path.join(places.backups, name)
+        number = 0
+        while os.path.exists(target):
+            number += 1
+            target = os.path.join(places.backups, f"{name}-{number}")
+        try:
+            os.rename(places.pending, target)
+        except OSError as error:
+            raise explain("put away", places.pending, error) from None
+        sync_folder(places.backups)
+        ended = sorted(entry for entry in os.listdir(places.backups) if entry[:1].isdigit())
+        for old in ended[:-KEPT]:
+            shutil.rmtree(os.path.join(places.backups, old), ignore_errors=True)
+        return target
+
+
+def prepare(places: Places) -> None:
+    """Make the backup folder, for root alone. Raises MasterError."""
+    make_folder(os.path.dirname(places.backups), 0o755)
+    try:
+        os.makedirs(places.backups, mode=0o700, exist_ok=True)
+        if os.stat(places.backups).st_mode & 0o077:
+            os.chmod(places.backups, 0o700)
+    except OSError as error:
+        raise explain("make the folder", places.backups, error) from None

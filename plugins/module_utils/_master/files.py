@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at files on a master, without ever giving away a private key."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import re
+import ssl
+import stat
+import typing as t
+
+__all__ = ["LIMIT", "checksum", "describe_file", "loads_together", "read_regular", "stamp"]
+
+# The kubelet reads no manifest above 10 MiB (pkg/kubelet/config/file.go); all that is looked at here is far smaller.
+LIMIT = 10 * 1024 * 1024
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def checksum(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def stamp(status: os.stat_result) -> str:
+    """Name one state of a file: it changes with every write, rename and mode change."""
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def read_regular(path: str) -> bytes:
+    """Read a regular file. Raises OSError; a pipe or device in its place is one, too, and never blocks."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file", path)
+        return stream.read(LIMIT + 1)
+
+
+def _name_of_user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _name_of_group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def loads_together(certificate: str, key: str) -> bool:
+    """Tell whether a certificate's file and a key's file load as one pair, as a TLS client loads them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        # the password: an encrypted key must fail here, not ask on a terminal
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        return False
+    return True
+
+
+def describe_file(path: str) -> dict[str, t.Any]:
+    """Describe one file of a master.
+
+    Returns ``exists``; and if it does: ``stamp``, ``mode`` (``"0644"``), ``uid``, ``gid``, ``owner``, ``group``,
+    ``links`` (hard links), ``is_link`` (symbolic), ``kind`` (``certificates``, ``private_key``, ``other``,
+    ``unreadable``), ``certificates`` (PEM blocks in order) and ``checksum`` (SHA-256 in hexadecimal; None for
+    a private key: of that, nothing at all is told).
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return {"exists": False, "is_link": os.path.islink(path)}
+    found: dict[str, t.Any] = {
+        "exists": True,
+        "stamp": stamp(status),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "owner": _name_of_user(status.st_uid),
+        "group": _name_of_group(status.st_gid),
+        "links": status.st_nlink,
+        "is_link": os.path.islink(path),
+        "certificates": [],
+        "checksum": None,
+    }
+    try:
+        data = read_regular(path)
+    except OSError:
+        found["kind"] = "unreadable"
+        return found
+    text = data.decode("utf-8", "replace")
+    if "PRIVATE KEY-----" in text:
+        found["kind"] = "private_key"
+        return found
+    found["certificates"] = [block + "\n" for block in _CERTIFICATE.findall(text)]
+    found["kind"] = "certificates" if found["certificates"] else "other"
+    found["checksum"] = checksum(data)
+    return found

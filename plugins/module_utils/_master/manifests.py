@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at the static pod manifest and its folder. Nothing here understands YAML: that is the controller's part."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import typing as t
+
+from .errors import MasterError, explain
+from .files import LIMIT, checksum, read_regular
+from .places import Places
+
+__all__ = ["candidate_files", "describe_manifest", "list_siblings", "wanted_files"]
+
+# Above this a file is no kube-apiserver manifest, whatever it holds: those have a few KiB.
+_READABLE = 1024 * 1024
+
+# The flags whose files matter to the decision.
+_FILE_FLAGS = (
+    "client-ca-file",
+    "requestheader-client-ca-file",
+    "proxy-client-cert-file",
+    "proxy-client-key-file",
+    "tls-private-key-file",
+)
+_FLAG_IN_TEXT = re.compile(
+    r"--(" + "|".join(name.replace("-", "[-_]") for name in _FILE_FLAGS) + r")"
+    r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}]+)"
+)
+_PATH_IN_TEXT = re.compile(r"(?<![\w.:/])(/[^\s\"',\]}:]+)")
+_OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
+
+
+def describe_manifest(path: str, places: Places) -> dict[str, t.Any]:
+    """Give the manifest's ``text``, ``checksum`` (SHA-256), ``mode``, ``uid``, ``gid``.
+
+    Raises MasterError if it is not there, is no regular file, is not UTF-8, is too large or cannot be read.
+    """
+    real = places.real(path)
+    if os.path.islink(real):
+        raise MasterError(
+            f"{path} is a symbolic link to {os.readlink(real)}: the kubelet sees changes behind a link late, and a "
+            "safe write would replace the link; put the file itself there, or name it in front_proxy_manifest."
+        )
+    try:
+        status = os.stat(real)
+        if not stat.S_ISREG(status.st_mode):
+            raise MasterError(f"{path} is not a regular file; name the static pod manifest of kube-apiserver.")
+        data = read_regular(real)
+    except FileNotFoundError:
+        raise MasterError(
+            f"There is no manifest at {path}: this host runs no kube-apiserver as a static pod there; "
+            "take it out of the group of masters, or name the right path in front_proxy_manifest."
+        ) from None
+    except OSError as error:
+        raise explain("read", path, error) from None
+    if len(data) > _READABLE:
+        raise MasterError(
+            f"{path} is larger than {_READABLE // 1024} KiB: that is no kube-apiserver manifest; put the right file there."
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MasterError(
+            f"{path} is not UTF-8 text (byte {error.start}): it is damaged or another kind of file; put the right manifest there."
+        ) from None
+    return {
+        "path": path,
+        "text": text,
+        "checksum": checksum(data),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+    }
+
+
+def list_siblings(path: str, places: Places) -> list[dict[str, t.Any]]:
+    """List what else the kubelet reads in the manifest's folder: every file whose name begins with no dot.
+
+    Source: pkg/kubelet/config/file.go (the pattern ``[^.]*``, any ending, symbolic links to files followed).
+    Each has ``name``, ``size`` and ``text``: the text only where it speaks of the same pod, so that the controller
+    can tell whether it defines it; None elsewhere.
+    """
+    folder, name = os.path.split(places.real(path))
+    siblings: list[dict[str, t.Any]] = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith(".") or entry.name == name:
+            continue
+        try:
+            status = entry.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LIMIT:
+                continue
+            text = read_regular(entry.path).decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        speaks = "kube-apiserver" in text and len(text) <= _READABLE
+        siblings.append({"name": entry.name, "size": status.st_size, "text": text if speaks else None})
+    return siblings
+
+
+def wanted_files(text: str, argv: t.Sequence[str], extra_folder: str | None) -> set[str]:
+    """Give the paths of the files that matter, as flags name them, and as they are called where no flag does."""
+    in_flags = {match.group(2) for match in _FLAG_IN_TEXT.finditer(text)}
+    in_flags |= {match.group(2) for match in map(_FLAG_IN_TEXT.match, argv) if match}
+    folders = {os.path.dirname(path) for path in in_flags} | ({extra_folder} if extra_folder else set())
+    return in_flags | {os.path.join(folder, name) for folder in folders for name in _OUR_NAMES}
+
+
+def candidate_files(text: str, wanted: t.Iterable[str]) -> list[str]:
+    """Give every path on the host at which one of the wanted files may lie, judged from the manifest's text alone.
+
+    A path in a flag is one in the container; a volume may take it from another folder of the host. So each
+    such path is tried below every folder that the text names, and the controller, which can read the manifest,
+    picks the right one from what was seen.
+    """
+    found = set(wanted)
+    named = {path.rstrip("/") for path in _PATH_IN_TEXT.findall(text)}
+    for path in wanted:
+        for mount in named:
+            if path.startswith(mount + "/"):
+                found |= {folder + path[len(mount) :] for folder in named if folder != mount}
+    return sorted(found)

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that the decision needs to know about one master, in one go. Reads only."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import typing as t
+
+from .._argv import flag_values, last_value
+from . import manifests
+from .errors import MasterError
+from .files import describe_file, loads_together
+from .lock import wait_until_free
+from .places import Places
+from .probe import Pair, ask
+from .process import Process, endpoint, find_apiserver, list_processes, mounts_of, started_at
+from .routing import service_routing_evidence
+
+__all__ = ["FORMAT", "observe", "read_pending"]
+
+# Raised when the shape of an observation changes, so that an action never reads another collection's result.
+FORMAT = 1
+
+
+def read_pending(places: Places) -> dict[str, t.Any] | None:
+    """Give the journal of a change that has begun and not ended; None if there is none or it says nothing."""
+    try:
+        with open(os.path.join(places.pending, "journal.json"), encoding="utf-8") as stream:
+            journal = json.load(stream)
+    except (OSError, ValueError):
+        return None
+    return journal if isinstance(journal, dict) else None
+
+
+def _describe_process(process: Process, paths: t.Sequence[str]) -> dict[str, t.Any]:
+    return {
+        "pid": process.pid,
+        "argv": list(process.argv),
+        "start_ticks": process.start_ticks,
+        "started": started_at(process),
+        "mounts": mounts_of(process.pid, paths),
+    }
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(one), os.stat(other))
+    except OSError:
+        return False
+
+
+def _describe_files(
+    paths: t.Iterable[str], asked: t.Container[str], process: Process | None, places: Places
+) -> dict[str, dict[str, t.Any]]:
+    files = {}
+    for path in paths:
+        found = describe_file(places.real(path))
+        if not found["exists"] and path not in asked:
+            continue
+        # what the container sees under this name: the same file, or another one (or none)
+        found["in_container"] = (
+            _same_file(places.real(path), f"/proc/{process.pid}/root{path}") if process and found["exists"] else None
+        )
+        files[path] = found
+    for path, found in files.items():
+        if found.get("kind") == "private_key":
+            found["loads_with"] = [
+                other
+                for other, certificate in files.items()
+                if certificate.get("kind") == "certificates"
+                and "front-proxy-ca" not in other
+                and loads_together(places.real(other), places.real(path))
+            ]
+    return files
+
+
+def _presented_pair(process: Process) -> Pair | None:
+    """Give the pair of the running server, as files that can be opened here, through the container's own root."""
+    values = flag_values(process.argv)
+    certificate, key = last_value(values, "proxy-client-cert-file"), last_value(values, "proxy-client-key-file")
+    if not certificate or not key:
+        return None
+    inside = f"/proc/{process.pid}/root"
+    headers = (last_value(values, "requestheader-username-headers") or "X-Remote-User").split(",")
+    return Pair(inside + certificate, inside + key, headers[0] or "X-Remote-User")
+
+
+def observe(
+    *,
+    manifest: str,
+    certificates_dir: str | None,
+    root: str | None,
+    lock_timeout: float,
+    controller_clock: float | None,
+) -> dict[str, t.Any]:
+    """Observe one master.
+
+    manifest: path of the static pod manifest; certificates_dir: a folder to look into besides those that the
+    manifest names; root: a prefix for sandboxes (then nothing that runs is looked at); lock_timeout: seconds to
+    wait for another run to end; controller_clock: the controller's clock (seconds since the epoch) when it asked.
+    Returns the observation as documented in the module ``apiserver_info``. Raises MasterError.
+    """
+    places = Places(root)
+    if places.live and os.geteuid() != 0:
+        raise MasterError(
+            "Only root can read the keys and processes of the control plane, and this is another user; run with become: true."
+        )
+    if not places.live and not os.path.isdir(places.root):
+        raise MasterError(f"The root {places.root} is not a folder; make it first, or correct the path.")
+    wait_until_free(places, lock_timeout)
+    text = manifests.describe_manifest(manifest, places)
+    processes = list_processes() if places.live else []
+    process = find_apiserver(processes, text["text"])
+    argv = process.argv if process else ()
+    wanted = manifests.wanted_files(text["text"], argv, certificates_dir)
+    paths = manifests.candidate_files(text["text"], wanted)
+    now = time.time()
+    return {
+        "format": FORMAT,
+        "root": places.root,
+        "manifest": text,
+        "siblings": manifests.list_siblings(manifest, places),
+        "process": _describe_process(process, paths) if process else None,
+        "files": _describe_files(paths, wanted, process, places),
+        "service_routing": service_routing_evidence(processes) if places.live else None,
+        "clock": now,
+        "clock_skew": None if controller_clock is None else round(now - controller_clock, 3),
+        "probe": ask(*endpoint(argv), _presented_pair(process)) if process else None,
+        "pending": read_pending(places),
+    }

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look for evidence that this machine can reach the address of a Service: kube-proxy, its traces, or a replacement."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import typing as t
+
+from .process import Process
+
+__all__ = ["service_routing_evidence"]
+
+_SECONDS = 10
+
+# Programs that route Service addresses on the machine that they run on.
+_ROUTERS = {
+    "kube-proxy": "the process kube-proxy runs",
+    "cilium-agent": "the process cilium-agent runs (Cilium, in place of kube-proxy)",
+    "kube-router": "the process kube-router runs (in place of kube-proxy)",
+    "ovnkube": "the process ovnkube runs (OVN-Kubernetes, in place of kube-proxy)",
+}
+# Network interfaces that only such a program makes.
+_INTERFACES = {
+    "kube-ipvs0": "the interface kube-ipvs0 is there (kube-proxy, IPVS mode)",
+    "bpfin.cali": "the interface bpfin.cali is there (Calico's eBPF data plane, in place of kube-proxy)",
+}
+
+
+def _program(process: Process) -> str | None:
+    for word in process.argv[:2]:
+        name = word.rsplit("/", 1)[-1]
+        if name in _ROUTERS:
+            return name
+    return None
+
+
+def _prints(command: str, arguments: t.Sequence[str], needle: str) -> bool:
+    """Tell whether a command prints a line that begins with the needle; False if it is missing, slow or fails."""
+    program = shutil.which(command, path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin")
+    if program is None:
+        return False
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return any(line.startswith(needle) for line in done.stdout.decode("utf-8", "replace").splitlines())
+
+
+def service_routing_evidence(processes: t.Iterable[Process]) -> list[str]:
+    """List the evidence, a sentence each; empty where there is none.
+
+    The chains that the kubelet itself makes (KUBE-MARK-MASQ, KUBE-POSTROUTING, KUBE-FIREWALL, ...) are none:
+    only kube-proxy makes KUBE-SERVICES (pkg/proxy/iptables). The tables are asked last: they can be large.
+    """
+    names = {name for name in map(_program, processes) if name}
+    evidence = [_ROUTERS[name] for name in sorted(names)]
+    evidence += [text for name, text in _INTERFACES.items() if os.path.exists(f"/sys/class/net/{name}")]
+    if not evidence and _prints("iptables-save", (), ":KUBE-SERVICES "):
+        evidence.append("iptables has the chain KUBE-SERVICES (kube-proxy, iptables mode)")
+    if not evidence and any(_prints("nft", ("list", "tables"), f"table {family} kube-proxy") for family in ("ip", "ip6")):
+        evidence.append("nftables has the table kube-proxy (kube-proxy, nftables mode)")
+    return evidence

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what people write in variables: the wish for a master, the settings of its cluster, and flags."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .clusters import ClusterSettings
+from .errors import PlanError
+from .wish import Wish
+
+__all__ = ["read_flags", "read_settings", "read_wish"]
+
+
+def _names(value: t.Any, variable: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",")) if value else ()
+    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise PlanError(f"{variable} is {value!r}; it takes a list of names.")
+
+
+def _flag_value(name: str, value: t.Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    raise PlanError(f"The flag {name} is to have the value {value!r}; it takes a text, a number, a list, or null for absent.")
+
+
+def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:
+    """Give flags as kube-apiserver reads them: booleans in small letters, lists with commas. Raises PlanError."""
+    return {str(name): _flag_value(str(name), value) for name, value in flags.items()}
+
+
+def read_wish(carried: t.Mapping[str, t.Any]) -> Wish:
+    """Build the wish for one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
+    extra = carried.get("extra_flags") or {}
+    if not isinstance(extra, dict):
+        raise PlanError("front_proxy_extra_flags takes names of flags with their values.")
+    routing = carried.get("aggregator_routing", "auto")
+    names = carried.get("allowed_names")
+    return Wish(
+        common_name=carried.get("common_name") or None,
+        allowed_names=None if names is None or names == "" else _names(names, "front_proxy_allowed_names"),
+        username_headers=_names(carried["username_headers"], "front_proxy_username_headers"),
+        group_headers=_names(carried["group_headers"], "front_proxy_group_headers"),
+        extra_headers_prefix=_names(carried["extra_headers_prefix"], "front_proxy_extra_headers_prefix"),
+        routing=str(routing).lower(),
+        extra_flags=read_flags(extra),
+        certificates_dir=carried.get("certificates_dir") or None,
+        ca_from=carried.get("ca_from") or None,
+        allow_shared_ca=bool(carried.get("allow_shared_ca")),
+    )
+
+
+def read_settings(carried: t.Mapping[str, t.Any]) -> ClusterSettings:
+    """Take the settings of the cluster."""
+    return ClusterSettings(
+        folder=str(carried["folder"]), renew_before=str(carried["renew_before"]), container=str(carried["container"])
+    )

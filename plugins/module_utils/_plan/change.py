@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one master needs, file by file and flag by flag, to get from what was observed to what is wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import typing as t
+from dataclasses import dataclass
+
+from .._manifest.edit import Changes, edit
+from .._manifest.errors import ManifestError
+from .._pki.certificate import Certificate, read_certificates
+from .._pki.errors import PkiError
+from .errors import PlanError
+from .master import Master, Seen
+
+__all__ = ["FILE_FLAGS", "FileWish", "MasterChange", "WriteFile", "decide_change"]
+
+# The flags that name a front-proxy file: its folder must be mounted into the pod.
+FILE_FLAGS = ("requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file")
+
+# The annotation that makes the kubelet start a new pod where new files alone would not be taken up.
+ANNOTATION = "aggregation-layer.kubeops/files"
+# --proxy-client-*-file is reloaded from this release on (commit 3edc7f11).
+_RELOADS_FROM = (1, 20)
+
+
+@dataclass(frozen=True)
+class FileWish:
+    """A file that is wanted on a master.
+
+    path: as flags name it, in the container; text: PEM, None if it is not there yet (check mode); key_of: for a
+    private key, the SHA-256 of its public half (text is None then, too: keys are no business of decisions);
+    mode: ``"0644"``; owner, group: names or numbers, None for those of the file that is there, or of the server's key.
+    """
+
+    path: str
+    text: str | None
+    mode: str
+    is_key: bool = False
+    key_of: str | None = None
+    owner: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """A file to write. host: its path on the host; uid, gid: None for that of the process; reason: a clause."""
+
+    wish: FileWish
+    host: str
+    seen: Seen
+    uid: int | None
+    gid: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class MasterChange:
+    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each change; restart: why, or empty."""
+
+    text: str | None
+    files: tuple[WriteFile, ...]
+    reasons: tuple[str, ...]
+    restart: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether all is as wanted."""
+        return self.text is None and not self.files
+
+
+def _certificates(text: str | None, where: str) -> tuple[Certificate, ...]:
+    if text is None:
+        return ()
+    try:
+        return read_certificates(text, where=where)
+    except PkiError as error:
+        raise PlanError(str(error)) from None
+
+
+def _observed_key(seen: Seen, master: Master) -> str | None:
+    """The public half of the key that lies on the master, told by a certificate that it loads with."""
+    for path in seen.facts.get("loads_with") or ():
+        blocks = master.facts["files"][path].get("certificates") or ()
+        try:
+            return read_certificates("".join(blocks), where=path)[0].key_fingerprint
+        except PkiError:
+            continue
+    return None
+
+
+def _difference(wish: FileWish, seen: Seen, master: Master) -> str | None:
+    """Say why the file must be written; None if it is as wanted."""
+    if not seen.exists:
+        return "is not there"
+    if wish.is_key:
+        if wish.key_of is None or _observed_key(seen, master) != wish.key_of:
+            return "is another key"
+    elif wish.text is None or seen.facts.get("checksum") != hashlib.sha256(wish.text.encode()).hexdigest():
+        return "has another content"
+    if seen.facts["mode"] != wish.mode:
+        return f"has mode {seen.facts['mode']}, not {wish.mode}"
+    for name in ("owner", "group"):
+        wanted = getattr(wish, name)
+        if wanted is not None and wanted not in (seen.facts[name], str(seen.facts[name[0] + "id"])):
+            return f"has the {name} {seen.facts[name]}, not {wanted}"
+    return None
+
+
+def _owner(seen: Seen, master: Master) -> tuple[int | None, int | None]:
+    """Whose the file is to be: as it was; a new one as the server's own key, since the server must read both."""
+    if seen.exists:
+        return seen.facts["uid"], seen.facts["gid"]
+    own_key = master.pod.flag("tls-private-key-file")
+    facts = master.seen(own_key).facts if own_key else {}
+    return facts.get("uid"), facts.get("gid")
+
+
+def _why_not_reloaded(writes: t.Sequence[WriteFile], master: Master) -> str:
+    """Say why the running server would not take up new files by itself; empty if it would."""
+    if not writes or not master.live:
+        return ""
+    if master.facts.get("process") is None:
+        return "no kube-apiserver is running, and a new pod starts at once where a crashed one waits longer and longer"
+    if master.release is not None and master.release < _RELOADS_FROM:
+        return "kube-apiserver reads its proxy-client pair again only from 1.20 on"
+    for write in writes:
+        facts = write.seen.facts
+        if facts.get("is_link") or facts.get("links", 1) > 1:
+            return f"{write.host} was a link, and kube-apiserver does not see when a link is replaced"
+        mounted = [mount for mount in master.pod.mounts if mount.single_file and mount.mount_path == write.wish.path]
+        if mounted:
+            return f"{write.wish.path} is mounted as a single file, and the container goes on seeing the old one"
+    return ""
+
+
+def _digest(wishes: t.Sequence[FileWish]) -> str:
+    public = "".join(wish.text or "" for wish in wishes if not wish.is_key)
+    return hashlib.sha256(public.encode()).hexdigest()[:32]
+
+
+def decide_change(
+    master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileWish], *, container: str
+) -> MasterChange:
+    """Decide what must be written on a master so that it has these flags and files. Raises PlanError."""
+    writes: list[WriteFile] = []
+    reasons: list[str] = []
+    for wish in files:
+        if not wish.is_key:
+            _certificates(wish.text, wish.path)
+        seen = master.seen(wish.path)
+        difference = _difference(wish, seen, master)
+        if difference:
+            writes.append(WriteFile(wish, seen.host, seen, *_owner(seen, master), difference))
+            reasons.append(f"{seen.host} {difference}")
+    stuck = _why_not_reloaded(writes, master)
+    named = {path for name in FILE_FLAGS for path in [flags.get(name)] if path} | {wish.path for wish in files}
+    folders = tuple(sorted({posixpath.dirname(path) for path in named if not master.seen(path).mounted}))
+    changes = Changes(flags=flags, folders=folders, annotations={ANNOTATION: _digest(files)} if stuck else {})
+    where = master.facts["manifest"]["path"]
+    try:
+        text: str | None = edit(master.pod.text, changes, container=container, where=where)
+    except ManifestError as error:
+        raise PlanError(str(error)) from None
+    if text == master.pod.text:
+        text = None
+    else:
+        reasons += [f"{folder} was not mounted into the pod" for folder in folders]
+    restart = ""
+    if text is not None:
+        restart = stuck or "kube-apiserver reads its flags at its start only"
+    return MasterChange(text, tuple(writes), tuple(reasons), restart)

@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of one cluster: its CA, whether something is to be signed, and what each of its masters needs."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
+from .._pki.lifetime import RenewBefore, iso
+from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
+from .change import decide_change
+from .errors import PlanError
+from .flags import AGGREGATION_FLAGS, Flags, common_name_for, read_list, wanted_flags
+from .master import Master
+from .pair import PairVerdict, controller_pair, due_warning, judge_pair
+from .proof import unproven
+from .wish import Wish
+
+__all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
+
+_SOON = timedelta(days=365)
+
+
+class UnseenMasters(PlanError):
+    """No CA is known, and masters that were not looked at may hold one."""
+
+    def __init__(self, hosts: t.Sequence[str]) -> None:
+        self.hosts = tuple(hosts)
+        names = ", ".join(self.hosts)
+        super().__init__(
+            f"No front-proxy CA was found, and {names} of this cluster could not be looked at: one of them may hold the CA, and a second "
+            "one would split the cluster; run without --limit, make these masters reachable, take them out of the inventory, or put "
+            "the CA into the PKI folder of the controller."
+        )
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """What one master needs.
+
+    flags: all that are wanted; files: names in the controller's PKI folder, by path in the container; action:
+    ``nothing``, ``change`` or ``wait`` (all is in place, but what runs does not show it yet); found, routing: for
+    people; reasons, warnings: sentences; pair, ca: what the master has now.
+    """
+
+    name: str
+    flags: t.Mapping[str, str | None]
+    files: t.Mapping[str, str]
+    action: str
+    found: str
+    routing: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pair: PairVerdict
+    ca: Holder
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """authority: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty."""
+
+    authority: Authority
+    common_name: str
+    make: bool
+    adopt: bool
+    sign: str
+    hosts: tuple[HostPlan, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The masters that need something, in the order in which they get it: those that do not serve first."""
+        return tuple(host.name for host in self.hosts if host.action != "nothing")
+
+
+def _refuse_several_clusters(masters: t.Sequence[Master]) -> None:
+    known = [(master.name, {ca.key_fingerprint for ca in master.client_cas()}) for master in masters]
+    known = [(name, keys) for name, keys in known if keys]
+    for name, keys in known[1:]:
+        if not keys & known[0][1]:
+            raise PlanError(
+                f"{known[0][0]} and {name} have different client CAs (--client-ca-file), so they are masters of different "
+                "clusters; give the hosts of each cluster a front_proxy_cluster of their own."
+            )
+
+
+def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
+    ca = authority.signer
+    if ca is None:
+        return ()
+    if not ca.is_ca:
+        raise PlanError(f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}; replace it by one.")
+    if ca.not_after <= now:
+        raise PlanError(
+            f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it signed is accepted; "
+            "move it away on the controller and on every master, and run again: a new one is made then."
+        )
+    if ca.not_after - now < _SOON:
+        return (f"The front-proxy CA {ca.subject} ends on {iso(ca.not_after)}; plan its rotation.",)
+    return ()
+
+
+def _refuse_replacing(folder: PkiFolder, authority: Authority) -> None:
+    if folder.ca and authority.signer and authority.signer.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}:
+        raise PlanError(
+            f"front_proxy_ca_from asks for {authority.reason.partition(',')[0]}, but {folder.path} on the controller holds another CA "
+            f"({folder.ca[0].subject}), which is never replaced; move that folder away first, or set front_proxy_ca_from to {CONTROLLER}."
+        )
+
+
+def _refuse_unsignable(folder: PkiFolder, authority: Authority, needing: t.Sequence[tuple[Master, PairVerdict]]) -> None:
+    host, verdict = needing[0]
+    why = verdict.reason.text if verdict.reason else ""
+    signer = authority.signer
+    raise PlanError(
+        f"{host.name} needs a new proxy-client pair ({why}), which only the key of the CA {signer.subject if signer else ''} can sign, and "
+        f"{folder.path}/{CA_KEY} is not there; copy it from where it is (kubeadm keeps it as {host.folder(None)}/{CA_KEY} on its masters, mode 0600), "
+        f"or put a signed pair there as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew front-proxy-client on that master."
+    )
+
+
+def _found(master: Master, holder: Holder, verdict: PairVerdict) -> str:
+    flags = sum(master.pod.flag(name) is not None for name in AGGREGATION_FLAGS)
+    ca = holder.bundle[0].subject if holder.bundle else ("an unreadable CA file" if holder.problem else "no CA")
+    pair = "no pair" if verdict.certificate is None else f"a pair for {verdict.certificate.common_name}"
+    release = ".".join(map(str, master.release)) if master.release else "unknown release"
+    state = "" if master.healthy else ", not answering"
+    return f"{flags} of {len(AGGREGATION_FLAGS)} flags, {ca}, {pair}, release {release}{state}"
+
+
+def _plan_host(
+    master: Master, flags: Flags, files: t.Mapping[str, str], file_reasons: t.Sequence[str], holder: Holder, verdict: PairVerdict, container: str
+) -> HostPlan:
+    change = decide_change(master, flags.values, (), container=container)
+    reasons = [*file_reasons, *flags.reasons, *(reason for reason in change.reasons if reason not in flags.reasons)]
+    action = "change" if files or change.text is not None else "nothing"
+    if master.facts.get("pending"):
+        action = "change"
+        reasons.insert(0, f"a change that began at {master.facts['pending'].get('started')} was cut off and is finished first")
+    if action == "nothing":
+        gap = unproven(master, flags.values)
+        if gap:
+            action = "wait"
+            reasons.append(gap)
+    return HostPlan(
+        name=master.name,
+        flags=flags.values,
+        files=files,
+        action=action,
+        found=_found(master, holder, verdict),
+        routing=flags.routing,
+        reasons=tuple(reasons),
+        warnings=flags.warnings,
+        pair=verdict,
+        ca=holder,
+    )
+
+
+def _path(master: Master, flags: t.Mapping[str, Flags], flag: str) -> str:
+    return flags[master.name].values[flag] or ""
+
+
+def _judge_pairs(
+    masters: t.Sequence[Master], flags: t.Mapping[str, Flags], authority: Authority, renew_before: RenewBefore, now: datetime
+) -> dict[str, PairVerdict]:
+    return {
+        master.name: judge_pair(
+            master.seen(_path(master, flags, "proxy-client-cert-file")),
+            master.seen(_path(master, flags, "proxy-client-key-file")),
+            cas=authority.bundle,
+            allowed_names=read_list(_path(master, flags, "requestheader-allowed-names")) or (),
+            renew_before=renew_before,
+            now=now,
+        )
+        for master in masters
+    }
+
+
+def _needing_pair(
+    masters: t.Sequence[Master], verdicts: t.Mapping[str, PairVerdict], authority: Authority, folder: PkiFolder, ours: PairVerdict
+) -> tuple[list[str], list[str]]:
+    """Give the masters that get the controller's pair, and warnings. Raises PlanError if there can be none for them."""
+    needing = [master for master in masters if verdicts[master.name].reason is not None]
+    can_sign = authority.origin is None or folder.ca_key != "absent"
+    if can_sign or ours.reason is None:
+        return [master.name for master in needing], []
+    # nothing can be signed here: what still works stays, with a word about it
+    warnings = []
+    for master in needing:
+        leaf = verdicts[master.name].certificate
+        if verdicts[master.name].only_due and leaf:
+            warnings.append(due_warning(master.name, leaf))
+    needing = [master for master in needing if not verdicts[master.name].only_due]
+    if needing and not ours.usable:
+        _refuse_unsignable(folder, authority, [(master, verdicts[master.name]) for master in needing])
+    return [master.name for master in needing], warnings
+
+
+def _files_for(
+    master: Master, flags: t.Mapping[str, Flags], authority: Authority, holder: Holder, new_pair_because: str
+) -> tuple[dict[str, str], list[str]]:
+    """Give what must be copied from the controller's folder to this master, in the order of writing, and why."""
+    files: dict[str, str] = {}
+    reasons = []
+    if not authority.trusted_by(holder):
+        files[_path(master, flags, "requestheader-client-ca-file")] = CA_CERTIFICATE
+        before = holder.problem.rstrip(".") or ("its file held another" if holder.bundle else "it had none")
+        reasons.append(f"it gets the front-proxy CA, because {before}")
+    if new_pair_because:
+        files[_path(master, flags, "proxy-client-key-file")] = CLIENT_KEY
+        files[_path(master, flags, "proxy-client-cert-file")] = CLIENT_CERTIFICATE
+        reasons.append(f"it gets a proxy-client pair, because {new_pair_because}")
+    return files, reasons
+
+
+def decide_cluster(
+    masters: t.Sequence[Master],
+    *,
+    others: t.Sequence[Master],
+    unseen: t.Sequence[str],
+    folder: PkiFolder,
+    wishes: t.Mapping[str, Wish],
+    renew_before: RenewBefore,
+    container: str,
+    now: datetime,
+) -> ClusterPlan:
+    """Decide for one cluster. Raises PlanError (UnseenMasters if a look at more masters could help).
+
+    masters: those to be brought to the wanted state, at least one; others: masters of the cluster that were only
+    looked at; unseen: those that were not; folder: the controller's; wishes: by master.
+    """
+    wish = wishes[masters[0].name]
+    for each in wishes.values():
+        each.check()
+    _refuse_several_clusters([*masters, *others])
+    common_name = common_name_for(masters, wish)
+    flags = {
+        master.name: wanted_flags(master, wishes.get(master.name, wish), common_name=common_name)
+        for master in [*masters, *others]
+    }
+    holders = {
+        master.name: holder_of(master, master.seen(_path(master, flags, "requestheader-client-ca-file")))
+        for master in [*masters, *others]
+    }
+    authority = choose(folder, list(holders.values()), wish)
+    if authority.origin is None and unseen:
+        raise UnseenMasters(unseen)
+    _refuse_replacing(folder, authority)
+    warnings = [*_check_signer(authority, now)]
+    for master in masters:
+        names = flags[master.name].values["requestheader-allowed-names"]
+        shared = refuse_shared(authority, master, names, wishes[master.name])
+        warnings += [f"{master.name}: {shared}"] if shared else []
+    verdicts = _judge_pairs(masters, flags, authority, renew_before, now)
+    ours = controller_pair(folder, cas=authority.bundle, allowed_names=(common_name,), renew_before=renew_before, now=now)
+    needing, more = _needing_pair(masters, verdicts, authority, folder, ours)
+    reasons = {name: verdicts[name].reason for name in needing}
+    because = {name: reason.text for name, reason in reasons.items() if reason}
+    hosts = []
+    for master in masters:
+        verdict, holder = verdicts[master.name], holders[master.name]
+        files, why = _files_for(master, flags, authority, holder, because.get(master.name, ""))
+        hosts.append(_plan_host(master, flags[master.name], files, why, holder, verdict, container))
+    healthy = {master.name: master.healthy for master in masters}
+    return ClusterPlan(
+        authority=authority,
+        common_name=common_name,
+        make=authority.origin is None,
+        adopt=authority.origin not in (None, CONTROLLER) and not folder.ca and any(host.files for host in hosts),
+        sign=next(iter(because.values()), ""),
+        hosts=tuple(sorted(hosts, key=lambda host: healthy[host.name])),
+        warnings=(*warnings, *more),
+    )

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of all clusters of a play: who belongs together, who was seen, what is refused, and in which waves to go."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from .._pki.certificate import bundle_text
+from .._pki.errors import PkiError
+from .._pki.folder import PkiFolder
+from .._pki.lifetime import BACKDATE, RenewBefore, iso
+from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
+from .errors import PlanError
+from .master import Master, read_master
+from .wish import Wish
+
+__all__ = ["ClusterSettings", "Report", "plan_clusters"]
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What holds for a whole cluster. folder: the controller's PKI folder of it; container: of the server in its pod."""
+
+    folder: str
+    renew_before: str
+    container: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of one master. targeted: it is to be brought to the wanted state in this run; facts: its observation,
+    None if there is none; failure: why not, empty if it was just not looked at; wish, settings: None without facts.
+    """
+
+    name: str
+    cluster: str
+    targeted: bool
+    facts: t.Mapping[str, t.Any] | None
+    failure: str
+    wish: Wish | None
+    settings: ClusterSettings | None
+
+
+class _HostRefused(Exception):
+    """One host of a cluster cannot be worked on."""
+
+    def __init__(self, host: str, message: str) -> None:
+        super().__init__(message)
+        self.host = host
+
+
+def _read(report: Report, settings: ClusterSettings, now: datetime) -> Master:
+    try:
+        return read_master(
+            report.name, report.facts or {}, container=settings.container, now=now, backdate=BACKDATE.total_seconds()
+        )
+    except PlanError as error:
+        raise _HostRefused(report.name, str(error)) from None
+
+
+def _decide(
+    reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime
+) -> tuple[ClusterPlan, ClusterSettings]:
+    targeted = [report for report in reports if report.targeted]
+    for report in targeted:
+        if report.facts is None:
+            raise _HostRefused(report.name, report.failure)
+    settings = targeted[0].settings
+    if settings is None:
+        raise PlanError(f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task.")
+    masters = [_read(report, settings, now) for report in targeted]
+    others = [_read(report, settings, now) for report in reports if not report.targeted and report.facts is not None]
+    try:
+        plan = decide_cluster(
+            masters,
+            others=others,
+            unseen=[report.name for report in reports if report.facts is None],
+            folder=read_folder(settings.folder),
+            wishes={report.name: report.wish for report in targeted if report.wish},
+            renew_before=RenewBefore.parse(settings.renew_before, what="front_proxy_renew_before"),
+            container=settings.container,
+            now=now,
+        )
+    except PkiError as error:
+        raise PlanError(str(error)) from None
+    return plan, settings
+
+
+def _host_result(host: HostPlan, folder: str, after: t.Iterable[str]) -> dict[str, t.Any]:
+    leaf, ca = host.pair.certificate, host.ca.bundle[0] if host.ca.bundle else None
+    return {
+        "action": host.action,
+        "flags": dict(host.flags),
+        "files": [{"path": path, "src": f"{folder}/{name}"} for path, name in host.files.items()],
+        "found": host.found,
+        "routing": host.routing,
+        "reasons": list(host.reasons),
+        "warnings": list(host.warnings),
+        "pair_not_after": iso(leaf.not_after) if leaf else None,
+        "ca_not_after": iso(ca.not_after) if ca else None,
+        "error": "",
+        # whoever must not have failed before this master is begun
+        "after": [name for name in dict.fromkeys(after) if name != host.name],
+    }
+
+
+def _refused(reports: t.Sequence[Report], culprit: str, message: str) -> dict[str, dict[str, t.Any]]:
+    """Give every targeted host of a cluster an error: the culprit its own, the others why they are not begun."""
+    short = message.splitlines()[0]
+    hosts = {}
+    for report in reports:
+        if report.targeted:
+            own = report.name == culprit
+            error = message if own else f"Not begun, because {culprit} of the same cluster is refused: {short}"
+            hosts[report.name] = {"action": "refused", "error": error, "found": "", "reasons": [], "warnings": [], "files": []}
+    return hosts
+
+
+def _targeted(reports: t.Sequence[Report]) -> list[str]:
+    return [report.name for report in reports if report.targeted]
+
+
+def _refused_cluster(
+    reports: t.Sequence[Report], leader: str, culprit: str, message: str, look_at: t.Sequence[str]
+) -> dict[str, t.Any]:
+    return {
+        "leader": leader,
+        "members": _targeted(reports),
+        "error": message,
+        "culprit": culprit,
+        "look_at": list(look_at),
+        "warnings": [],
+    }
+
+
+def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, members: list[str]) -> dict[str, t.Any]:
+    signer = plan.authority.signer
+    return {
+        "leader": leader,
+        "members": members,
+        "folder": settings.folder,
+        "make_ca": plan.make,
+        "adopt": bundle_text(plan.authority.bundle) if plan.adopt else None,
+        "sign": plan.sign,
+        "common_name": plan.common_name,
+        "ca": signer.subject if signer else None,
+        "ca_reason": plan.authority.reason,
+        "ca_not_after": iso(signer.not_after) if signer else None,
+        "look_at": [],
+        "error": "",
+        "warnings": list(plan.warnings),
+    }
+
+
+def plan_clusters(
+    reports: t.Sequence[Report], *, read_folder: t.Callable[[str], PkiFolder], now: datetime
+) -> dict[str, t.Any]:
+    """Plan all clusters. read_folder: looks at a PKI folder of the controller, may raise PkiError.
+
+    Returns plain values: ``hosts`` (by name: ``action``, ``flags``, ``files``, ``reasons``, ``error``, ...),
+    ``clusters`` (by name: ``leader``, ``make_ca``, ``adopt``, ``sign``, ``look_at``, ``error``, ...) and ``waves``
+    (lists of hosts, at most one of a cluster in each). An error of one cluster leaves the others alone.
+    """
+    names = dict.fromkeys(report.cluster for report in reports if report.targeted)
+    hosts: dict[str, t.Any] = {}
+    clusters: dict[str, t.Any] = {}
+    orders: list[tuple[str, ...]] = []
+    for name in names:
+        members = [report for report in reports if report.cluster == name]
+        leader = next(report.name for report in members if report.targeted)
+        try:
+            plan, settings = _decide(members, read_folder, now)
+        except _HostRefused as error:
+            hosts.update(_refused(members, error.host, str(error)))
+            clusters[name] = _refused_cluster(members, leader, error.host, str(error), ())
+        except PlanError as error:
+            hosts.update(_refused(members, leader, str(error)))
+            look_at = error.hosts if isinstance(error, UnseenMasters) else ()
+            clusters[name] = _refused_cluster(members, leader, leader, str(error), look_at)
+        else:
+            after = {name: plan.order[:place] for place, name in enumerate(plan.order)}
+            hosts.update({host.name: _host_result(host, settings.folder, [leader, *after.get(host.name, ())]) for host in plan.hosts})
+            clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
+            orders.append(plan.order)
+    waves = [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]
+    return {"hosts": hosts, "clusters": clusters, "waves": waves}

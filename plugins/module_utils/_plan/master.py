@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One master, as it was observed, with the questions that the decisions ask of it."""
+
+from __future__ import annotations
+
+import posixpath
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from .._manifest.errors import ManifestError
+from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
+from .._pki.certificate import Certificate, read_certificates
+from .._pki.errors import PkiError
+from .errors import PlanError
+from .wish import parse_release
+
+__all__ = ["FORMAT", "Master", "Seen", "read_master"]
+
+# The shape of an observation that is understood here: see _master/observe.py.
+FORMAT = 1
+
+DEFAULT_FOLDER = "/etc/kubernetes/pki"
+_NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file that the server reads. path: as the flag names it, in the container; host: on the host; facts: observed."""
+
+    path: str
+    host: str
+    mounted: bool
+    facts: t.Mapping[str, t.Any]
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was there."""
+        return bool(self.facts.get("exists"))
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Its certificates, in order. Raises PkiError if there is none, or one cannot be read."""
+        return read_certificates("".join(self.facts.get("certificates") or ()), where=self.host)
+
+
+@dataclass(frozen=True)
+class Master:
+    """One observed master. name: in the inventory; facts: the result of ``apiserver_info``; pod: its manifest, read."""
+
+    name: str
+    facts: t.Mapping[str, t.Any]
+    pod: StaticPod
+
+    @property
+    def live(self) -> bool:
+        """Whether it is a running machine, not a sandbox below a root."""
+        return not self.facts["root"]
+
+    @property
+    def probe(self) -> t.Mapping[str, t.Any]:
+        """What the running server answered; empty if none runs."""
+        return self.facts.get("probe") or {}
+
+    @property
+    def release(self) -> tuple[int, int] | None:
+        """The running server's release, or else the image's."""
+        image = self.pod.image or ""
+        tag = image.rpartition("@")[0] or image
+        return parse_release(self.probe.get("version")) or parse_release(tag.rpartition(":")[2])
+
+    @property
+    def healthy(self) -> bool:
+        """Whether its server answers, as far as one can run here."""
+        return not self.live or bool(self.probe.get("answers"))
+
+    def folder(self, wanted: str | None) -> str:
+        """The folder for files that no flag names yet: the wanted one, or where the other certificates are."""
+        if wanted:
+            return wanted.rstrip("/")
+        for name in _NEIGHBOURS:
+            path = self.pod.flag(name)
+            if path and path.startswith("/"):
+                return posixpath.dirname(path)
+        return DEFAULT_FOLDER
+
+    def seen(self, path: str) -> Seen:
+        """Find an observed file by its path in the container. Raises PlanError if it could not be observed."""
+        try:
+            host = host_path(self.pod, path)
+        except ManifestError as error:
+            raise PlanError(str(error)) from None
+        facts = self.facts["files"].get(host or path)
+        return Seen(path, host or path, host is not None, facts if facts is not None else {"exists": False})
+
+    def client_cas(self) -> tuple[Certificate, ...]:
+        """The CAs of the cluster's own client certificates; empty if they are not known."""
+        path = self.pod.flag("client-ca-file")
+        if not path:
+            return ()
+        try:
+            return self.seen(path).certificates()
+        except (PlanError, PkiError):
+            return ()
+
+
+def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now: datetime, backdate: float) -> Master:
+    """Read an observation. Raises PlanError, whose message does not name the host, for all that must not be touched.
+
+    now: the controller's clock, for messages; backdate: how many seconds the clocks may be apart.
+    """
+    if facts.get("format") != FORMAT:
+        raise PlanError("The observation is not one that this release of the collection makes; run apiserver_info of the same release.")
+    path = facts["manifest"]["path"]
+    try:
+        pod = read_pod(facts["manifest"]["text"], container=container, where=path)
+    except ManifestError as error:
+        raise PlanError(str(error)) from None
+    for sibling in facts["siblings"]:
+        if sibling["text"] and defines_same_pod(sibling["text"], pod):
+            other = posixpath.join(posixpath.dirname(path), sibling["name"])
+            raise PlanError(
+                f"{other} defines the same pod as {path}, and the kubelet runs whichever comes last by name, whatever its "
+                "ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then run again."
+            )
+    skew = facts.get("clock_skew")
+    if skew is not None and abs(skew) > backdate:
+        ahead = "ahead of" if skew > 0 else "behind"
+        raise PlanError(
+            f"The clock of this master is {abs(skew):.0f} s {ahead} the controller's ({now:%Y-%m-%d %H:%M:%S} UTC): certificates "
+            "would seem not yet valid or expired; set both clocks right (NTP), then run again."
+        )
+    return Master(name, facts, pod)

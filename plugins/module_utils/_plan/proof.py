@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether what runs on a master shows what its manifest and files say."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._argv import flag_values
+from .master import Master
+
+__all__ = ["unproven"]
+
+
+def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
+    """Say what the running server does not show of a manifest and files that are right; empty if it shows all."""
+    if not master.live:
+        return ""
+    process = master.facts.get("process")
+    if process is None:
+        return "no kube-apiserver is running"
+    running = flag_values(process["argv"])
+    for name, wanted in flags.items():
+        seen = running.get(name)
+        if (wanted is None and seen) or (wanted is not None and (not seen or set(seen) != {wanted})):
+            return f"the running kube-apiserver does not have --{name} as its manifest says"
+    if not master.probe.get("accepted"):
+        status = master.probe.get("status")
+        return f"the running kube-apiserver does not accept the pair ({f'HTTP {status}' if status else master.probe.get('error') or 'not asked'})"
+    return ""

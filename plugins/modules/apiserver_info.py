@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apiserver_info
+short_description: Look at the kube-apiserver of one master
+version_added: 0.1.0
+description:
+  - Tells in one round trip all that is needed to decide about the aggregation layer of one master.
+    It reads the static pod manifest and its folder, the running kube-apiserver, the files that its flags name,
+    and evidence for kube-proxy beside it.
+  - It asks the running kube-apiserver, on an address of the master itself, whether it accepts the proxy-client pair
+    that it is configured with.
+  - Needs nothing on the master but Python 3.8 or newer, and the rights of root.
+  - Of a private key nothing is told but its mode and owner, and with which certificate it loads.
+extends_documentation_fragment:
+  - kubeops.aggregation_layer._attributes
+  - kubeops.aggregation_layer._attributes.actiongroup
+  - kubeops.aggregation_layer._attributes.info_module
+options:
+  manifest:
+    description:
+      - Path of the static pod manifest of kube-apiserver.
+    type: path
+    default: /etc/kubernetes/manifests/kube-apiserver.yaml
+  certificates_dir:
+    description:
+      - A folder in which to look for the front-proxy files, besides the folders that the manifest names.
+    type: path
+  root:
+    description:
+      - A prefix for all paths, to look at an image that is being built, or at a sandbox.
+        Nothing that runs is looked at then.
+    type: path
+  lock_timeout:
+    description:
+      - For how many seconds to wait for another run that is changing this master.
+    type: float
+    default: 300
+  controller_clock:
+    description:
+      - The clock of the controller, in seconds since the epoch. If given, RV(clock_skew) tells how far the clock of
+        the master is ahead of it.
+    type: float
+  carry:
+    description:
+      - Any data. It comes back as RV(carry), so that one later task can decide for many masters by their results alone.
+    type: dict
+seealso:
+  - module: kubeops.aggregation_layer.apiserver
+author:
+  - The kubeops.aggregation_layer authors (@kubeops)
+"""
+
+EXAMPLES = r"""
+- name: Look at the kube-apiserver of every master
+  kubeops.aggregation_layer.apiserver_info:
+  register: observed
+
+- name: Show whether it accepts its own proxy-client pair
+  ansible.builtin.debug:
+    msg: "{{ observed.probe.accepted }}"
+"""
+
+RETURN = r"""
+format:
+  description: The number of this result's shape. It changes when the shape does.
+  returned: success
+  type: int
+  sample: 1
+root:
+  description: The prefix that was given; empty on a live master.
+  returned: success
+  type: str
+  sample: ""
+manifest:
+  description:
+    - The static pod manifest, with V(path), V(text), V(checksum) (SHA-256), V(mode), V(uid) and V(gid).
+  returned: success
+  type: dict
+  sample:
+    path: /etc/kubernetes/manifests/kube-apiserver.yaml
+    checksum: 5d41402abc4b2a76b9719d911017c592a5c2f3b1a6b7a1f8f1a4c3b2d1e0f9a8
+    mode: "0600"
+    uid: 0
+    gid: 0
+    text: "apiVersion: v1\nkind: Pod\n"
+siblings:
+  description:
+    - The other files of the manifest's folder that the kubelet reads. Each has V(name), V(size), and V(text) if it
+      speaks of kube-apiserver.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: etcd.yaml
+      size: 2193
+      text: null
+process:
+  description:
+    - The running kube-apiserver, with V(pid), V(argv), V(started) (seconds since the epoch), V(start_ticks), and
+      V(mounts) (where the files come from, as the kernel tells it). Null if none runs.
+  returned: success
+  type: dict
+  sample:
+    pid: 447
+    argv: [kube-apiserver, --secure-port=6443]
+    started: 1792000000.5
+    start_ticks: 41766
+    mounts:
+      - mount_point: /etc/kubernetes/pki
+        source: /etc/kubernetes/pki
+        device: "0:39"
+files:
+  description:
+    - By path, the files that matter. Each has V(exists), and V(stamp), V(mode), V(uid), V(gid), V(owner), V(group),
+      V(links), V(is_link), V(kind), V(checksum), V(certificates) (PEM), V(in_container) (the running container sees
+      this very file), and for a private key V(loads_with) (the certificates that it fits).
+  returned: success
+  type: dict
+  sample:
+    /etc/kubernetes/pki/front-proxy-ca.crt:
+      exists: true
+      kind: certificates
+      mode: "0644"
+service_routing:
+  description:
+    - The evidence that the master itself can reach the address of a Service. Empty if there is none, null if nothing
+      could be known because of O(root).
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - the process kube-proxy runs
+clock:
+  description: The clock of the master, in seconds since the epoch.
+  returned: success
+  type: float
+  sample: 1792000000.25
+clock_skew:
+  description: How many seconds the clock of the master is ahead of O(controller_clock).
+  returned: success
+  type: float
+  sample: 0.021
+probe:
+  description:
+    - What the running kube-apiserver answered, with V(address), V(port), V(answers), V(ready), V(accepted) (it accepts
+      its own proxy-client pair), V(status), V(reload_hook), V(version) and V(error). Null if none runs.
+  returned: success
+  type: dict
+  sample:
+    address: 127.0.0.1
+    port: 6443
+    answers: true
+    ready: true
+    accepted: true
+    status: 200
+    reload_hook: true
+    version: v1.36.2
+    error: null
+carry:
+  description: What was given as O(carry).
+  returned: success
+  type: dict
+  sample: null
+pending:
+  description: What is known of a change that began on this master and was cut off. Null if there is none.
+  returned: success
+  type: dict
+  sample: null
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "manifest": {"type": "path", "default": "/etc/kubernetes/manifests/kube-apiserver.yaml"},
+            "certificates_dir": {"type": "path"},
+            "root": {"type": "path"},
+            "lock_timeout": {"type": "float", "default": 300},
+            "controller_clock": {"type": "float"},
+            "carry": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        found = observe(**{name: value for name, value in module.params.items() if name != "carry"})
+    except MasterError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, carry=module.params["carry"], **found)
+
+
+if __name__ == "__main__":
+    main()

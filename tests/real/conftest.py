@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures for tests that start a real etcd and a real kube-apiserver."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox")]
+
+from support.ansible_run import Ansible
+from support.apiserver import ApiServer, Etcd
+
+# The servers of the tests that run now: what they said is part of a failed test's report.
+running: list[ApiServer | Etcd] = []
+
+
+class MakeApiServer(t.Protocol):
+    """The type of the fixture ``make_apiserver``."""
+
+    def __call__(self, manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None) -> ApiServer:
+        """Start a kube-apiserver from a manifest's text and wait until it is ready."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the servers' last words beneath a failure."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {server.title}", server.tail()) for server in running]
+    return report
+
+
+@pytest.fixture(scope="session")
+def binaries() -> str:
+    """A search path on which etcd and kube-apiserver are. Without them the whole session ends as an error."""
+    prepare = HERE / "prepare"
+    found = subprocess.run([prepare, "--where"], capture_output=True, text=True, check=False)
+    path = os.pathsep.join([found.stdout.strip() or os.devnull, os.environ.get("PATH", os.defpath)])
+    missing = [name for name in ("etcd", "kube-apiserver") if not shutil.which(name, path=path)]
+    if missing:
+        names = " and ".join(missing)
+        reason = found.stderr.strip() or f"run {prepare}, which says what it needs and builds what is not there."
+        pytest.exit(f"These tests start a real kube-apiserver, but {names} cannot be found: {reason}", returncode=3)
+    return path
+
+
+@pytest.fixture(scope="session")
+def kubernetes_version(binaries: str) -> str:
+    """The release of the kube-apiserver at hand: the sandboxed masters get a manifest of that release."""
+    program = str(shutil.which("kube-apiserver", path=binaries))
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.strip().rpartition(" v")[2]  # Kubernetes v1.20.2
+
+
+@pytest.fixture(scope="session")
+def etcd(binaries: str, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Etcd]:
+    """One etcd for all tests."""
+    program = shutil.which("etcd", path=binaries)
+    server = Etcd(str(program), tmp_path_factory.mktemp("etcd"))
+    running.append(server)
+    try:
+        server.wait_until(server.is_healthy)
+        yield server
+    finally:
+        server.stop()
+        running.remove(server)
+
+
+@pytest.fixture(scope="module")
+def make_apiserver(binaries: str, etcd: Etcd, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[MakeApiServer]:
+    """Start kube-apiservers from manifests; they are stopped when the tests of the module are done."""
+    program = str(shutil.which("kube-apiserver", path=binaries))
+    started: list[ApiServer] = []
+
+    def make(manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None) -> ApiServer:
+        log = tmp_path_factory.mktemp("kube-apiserver") / "log"
+        server = ApiServer(program, manifest, root=root, etcd=etcd, log=log, flags=flags)
+        started.append(server)
+        running.append(server)
+        server.wait_until(server.is_ready)
+        return server
+
+    try:
+        yield make
+    finally:
+        for server in started:
+            server.stop()
+            running.remove(server)
+
+
+@pytest.fixture(scope="session")
+def kubeadm(binaries: str) -> str:
+    """The path of kubeadm."""
+    program = shutil.which("kubeadm", path=binaries)
+    if program is None:
+        pytest.fail("kubeadm is neither beside kube-apiserver nor on PATH: put it there, or unset KUBEBUILDER_ASSETS.")
+    return program
+
+
+@pytest.fixture(scope="session")
+def collections_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Ansible finds the collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
+    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
+    if given:
+        return Path(given)
+    folder = tmp_path_factory.mktemp("collections")
+    namespace = folder / "ansible_collections" / "kubeops"
+    namespace.mkdir(parents=True)
+    (namespace / "aggregation_layer").symlink_to(HERE.parent.parent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ansible(collections_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ansible:
+    """Ansible, which knows this collection and nothing else."""
+    return Ansible(collections_path, tmp_path_factory.mktemp("ansible"))

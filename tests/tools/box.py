@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sessions of noxfile.py share: a virtual environment, a copy of the collection, and the counting of tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import typing as t
+
+import nox
+import nox.command
+from environments import environment, with_environment
+from home import add_bootstrap, make_home
+from places import CACHE
+from pythons import survey
+from tally import Tally
+from tree import copy_tree
+
+CI = bool(os.environ.get("CI"))
+
+
+class Box:
+    """A session's virtual environment and its copy of the collection."""
+
+    def __init__(
+        self, session: nox.Session, name: str, requirements: t.Sequence[str], *, tree: str | None = None
+    ) -> None:
+        self.session = session
+        self.folder = environment(name, requirements)
+        self.tree = copy_tree(tree or session.name)
+        # the folder above ansible_collections
+        self.root = self.tree.parents[2]
+        self.env = with_environment(self.folder, survey()[1])
+        self.env.update(
+            ANSIBLE_COLLECTIONS_PATH=str(self.root),
+            ANSIBLE_NOCOLOR="1",
+            HOME=str(make_home(self.root / "home", str(self.folder / "bin" / "python"))),
+            XDG_CACHE_HOME=str(CACHE.parent),
+        )
+
+    def run(self, *command: str, cwd: pathlib.Path | None = None, **env: str) -> None:
+        """Run a command of the environment, by default in the copy; the session fails if it does."""
+        with self.session.chdir(cwd or self.tree):
+            program = self.folder / "bin" / command[0]
+            words = (str(program) if program.exists() else command[0], *command[1:])
+            self.session.run(*words, env={**self.env, **env}, include_outer_env=False, external=True)
+
+    def succeeds(self, *command: str) -> bool:
+        """Run a command and return whether it succeeded."""
+        try:
+            self.run(*command)
+        except nox.command.CommandFailed:
+            return False
+        return True
+
+    def output(self, *command: str, cwd: pathlib.Path | None = None) -> str:
+        """Run a command quietly and return what it prints on its standard output."""
+        with self.session.chdir(cwd or self.tree):
+            words = (str(self.folder / "bin" / command[0]), *command[1:])
+            return str(
+                self.session.run(*words, env=self.env, include_outer_env=False, external=True, silent=True, stderr=None)
+            )
+
+    def pytest(self, *arguments: str, **env: str) -> None:
+        """Run pytest in the copy, with this collection importable, and count its tests."""
+        report = CACHE / "results" / f"{self.session.name}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        try:
+            self.run(
+                "pytest", f"--junit-xml={report}", *arguments, *self.session.posargs, PYTHONPATH=str(self.root), **env
+            )
+        finally:
+            if report.exists():
+                count(self.session, [report])
+
+
+def count(session: nox.Session, reports: t.Iterable[pathlib.Path], left_out: t.Sequence[str] = ()) -> None:
+    """Tell the runner what JUnit reports say, and what could not be tested here."""
+    tally = Tally(left_out=list(left_out))
+    tally.add_junit(reports)
+    tally.save(session.name)
+
+
+def leave_out(session: nox.Session, reason: str) -> None:
+    """End a session whose subject this machine lacks: a skip for a person, a failure in CI."""
+    if CI:
+        session.error(reason)
+    Tally(skipped=1, left_out=[reason]).save(session.name)
+    session.skip(reason)
+
+
+def ansible_test(box: Box, command: str, *arguments: str) -> None:
+    """Run ansible-test in the copy, and count its tests.
+
+    The versions of Python that it wants and does not find are noted as left out.
+    """
+    package = box.output(
+        "python", "-c", "import ansible_test, json; from ansible_test._util.target.common import constants as c;"
+        "print(json.dumps([ansible_test.__path__[0], c.REMOTE_ONLY_PYTHON_VERSIONS + c.CONTROLLER_PYTHON_VERSIONS]))"
+    )  # fmt: skip
+    folder, versions = json.loads(package)
+    add_bootstrap(box.root / "home", str(box.folder / "bin" / "python"), pathlib.Path(folder))
+    reports = box.tree / "tests" / "output" / "junit"
+    shutil.rmtree(reports, ignore_errors=True)
+    missing = [version for version in versions if version not in survey()[0]]
+    try:
+        box.run("ansible-test", command, "--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
+    finally:
+        left_out = [f"Python {', '.join(missing)}, which ansible-test knows and this machine lacks"] if missing else []
+        count(box.session, sorted(reports.glob("*.xml")), left_out)

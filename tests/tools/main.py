@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands behind make: demo, test, list, shell, clean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+from environments import DEMO, NOX, environment, with_environment
+from home import make_home
+from places import CACHE, ROOT, ToolError, exclusive
+from pythons import survey
+from runner import Runner, run_sessions
+from tree import copy_tree
+
+
+def demo() -> int:
+    """Run tests/demo/run with Ansible and this collection at hand."""
+    script = ROOT / "tests" / "demo" / "run"
+    if not script.exists():
+        raise ToolError(f"{script} is missing: the checkout is not complete.")
+    folder = environment("demo", DEMO)
+    with exclusive("demo"):
+        tree = copy_tree("demo", keep_output=False)
+        env = with_environment(folder, survey()[1])
+        env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
+        env["HOME"] = str(make_home(tree.parents[2] / "home", str(folder / "bin" / "python")))
+        return subprocess.run([str(script)], cwd=ROOT, env=env, check=False).returncode
+
+
+def shell() -> int:
+    """Start a shell with nox, ansible-playbook and this collection at hand, for working on it."""
+    folder = environment("demo", DEMO)
+    tree = copy_tree("shell", keep_output=False)
+    env = with_environment(folder, survey()[1])
+    env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
+    env["PATH"] += os.pathsep + str(environment("nox", NOX) / "bin")
+    print(f"The collection's copy is {tree}. Leave with exit.", file=sys.stderr)
+    return subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=tree, env=env, check=False).returncode
+
+
+def clean() -> int:
+    """Remove everything that the tools keep, except built Kubernetes binaries, which take minutes to make."""
+    if CACHE.is_dir():
+        with exclusive("nox"), exclusive("demo"):
+            for entry in sorted(CACHE.iterdir()):
+                if entry.is_dir() and not entry.name.startswith("kubernetes-"):
+                    print(f"removing {entry}")
+                    shutil.rmtree(entry)
+    return 0
+
+
+def main() -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tests/tools/run", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help=demo.__doc__)
+    test = commands.add_parser("test", help="run test sessions, all of them if none is named")
+    test.add_argument(
+        "--jobs",
+        type=int,
+        default=int(os.environ.get("JOBS") or min(os.cpu_count() or 1, 4)),
+        help="sessions at a time",
+    )
+    test.add_argument(
+        "session", nargs="*", help="a session or a tag, see list; after --, what is handed to the session"
+    )
+    commands.add_parser("list", help="list the test sessions")
+    commands.add_parser("shell", help=shell.__doc__)
+    commands.add_parser("clean", help=clean.__doc__)
+    arguments, options = sys.argv[1:], []
+    if "--" in arguments:
+        position = arguments.index("--")
+        arguments, options = arguments[:position], arguments[position + 1 :]
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "test":
+            return run_sessions(given.session, jobs=max(1, given.jobs), options=options)
+        if given.command == "list":
+            for name, tags in Runner(jobs=1).sessions().items():
+                print(f"{name:20} {', '.join(tags)}")
+            return 0
+        return {"demo": demo, "shell": shell, "clean": clean}[given.command]()
+    except ToolError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
