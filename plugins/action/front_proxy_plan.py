@@ -9,7 +9,6 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import read_folder
@@ -78,7 +77,9 @@ class ActionModule(ActionBase):
         try:
             require()
             reports = [
-                _report(str(name), hostvars[name], name in active, looked.get(name)) for name in members if name in hostvars
+                _report(str(name), hostvars[name], name in active, looked.get(name))
+                for name in members
+                if name in hostvars
             ]
             plan = plan_clusters(reports, read_folder=read_folder, now=utc_now())
         except (PkiError, PlanError) as error:

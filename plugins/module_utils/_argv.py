@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ["BOOLEAN_FLAGS", "SERVER_NAMES", "Flag", "flags_in", "flag_values", "last_value", "normalize", "server_index"]
+__all__ = [
+    "BOOLEAN_FLAGS",
+    "SERVER_NAMES",
+    "Flag",
+    "flags_in",
+    "flag_values",
+    "last_value",
+    "normalize",
+    "server_index",
+]
 
 # A boolean flag never takes the next word as its value (pflag's NoOptDefVal). Only the ones that this collection
 # may meet beside its own flags matter: a wrong guess for another flag is never acted on.

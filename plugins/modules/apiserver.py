@@ -289,7 +289,6 @@ backup:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError

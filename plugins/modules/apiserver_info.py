@@ -174,7 +174,6 @@ pending:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
 

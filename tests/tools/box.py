@@ -35,19 +35,22 @@ class Box:
         # the folder above ansible_collections
         self.root = self.tree.parents[2]
         self.env = with_environment(self.folder, survey()[1])
+        home = make_home(self.root / "home", str(self.folder / "bin" / "python"))
         self.env.update(
             ANSIBLE_COLLECTIONS_PATH=str(self.root),
             ANSIBLE_NOCOLOR="1",
-            HOME=str(make_home(self.root / "home", str(self.folder / "bin" / "python"))),
+            # as a path, because Ansible looks ~ up in the password database
+            ANSIBLE_REMOTE_TMP=str(home / ".ansible" / "tmp"),
+            HOME=str(home),
             XDG_CACHE_HOME=str(CACHE.parent),
         )
 
-    def run(self, *command: str, cwd: pathlib.Path | None = None, **env: str) -> None:
+    def run(self, *command: str, cwd: pathlib.Path | None = None, env: dict[str, str] | None = None) -> None:
         """Run a command of the environment, by default in the copy; the session fails if it does."""
         with self.session.chdir(cwd or self.tree):
             program = self.folder / "bin" / command[0]
             words = (str(program) if program.exists() else command[0], *command[1:])
-            self.session.run(*words, env={**self.env, **env}, include_outer_env=False, external=True)
+            self.session.run(*words, env={**self.env, **(env or {})}, include_outer_env=False, external=True)
 
     def succeeds(self, *command: str) -> bool:
         """Run a command and return whether it succeeded."""
@@ -65,15 +68,14 @@ class Box:
                 self.session.run(*words, env=self.env, include_outer_env=False, external=True, silent=True, stderr=None)
             )
 
-    def pytest(self, *arguments: str, **env: str) -> None:
+    def pytest(self, *arguments: str) -> None:
         """Run pytest in the copy, with this collection importable, and count its tests."""
         report = CACHE / "results" / f"{self.session.name}.xml"
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
         try:
-            self.run(
-                "pytest", f"--junit-xml={report}", *arguments, *self.session.posargs, PYTHONPATH=str(self.root), **env
-            )
+            command = ("pytest", f"--junit-xml={report}", *arguments, *self.session.posargs)
+            self.run(*command, env={"PYTHONPATH": str(self.root)})
         finally:
             if report.exists():
                 count(self.session, [report])

@@ -17,10 +17,6 @@ from places import ENVIRONMENTS, ToolError, exclusive
 
 STAMP = "finished.json"
 
-# What the commands themselves need; each is pinned to a release line, so that a new one does not change what they do.
-NOX = ("nox==2026.10.*",)
-DEMO = ("ansible-core~=2.19.0", "cryptography==50.*", "pyOpenSSL==26.*", "PyYAML==6.*")
-
 
 def _describe(requirements: t.Sequence[str]) -> str:
     """Return what a finished environment is told by: the interpreter that it was made for and what was asked for."""

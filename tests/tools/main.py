@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import sys
 
-from environments import DEMO, NOX, environment, with_environment
+from environments import environment, with_environment
 from home import make_home
-from places import CACHE, ROOT, ToolError, exclusive
+from pins import DEMO, TESTS_NEW
+from places import CACHE, NAME, NAMESPACE, ROOT, ToolError, exclusive
 from pythons import survey
 from runner import Runner, run_sessions
 from tree import copy_tree
@@ -24,24 +25,31 @@ def demo() -> int:
     script = ROOT / "tests" / "demo" / "run"
     if not script.exists():
         raise ToolError(f"{script} is missing: the checkout is not complete.")
-    folder = environment("demo", DEMO)
+    folder = environment(*DEMO)
     with exclusive("demo"):
         tree = copy_tree("demo", keep_output=False)
         env = with_environment(folder, survey()[1])
         env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
-        env["HOME"] = str(make_home(tree.parents[2] / "home", str(folder / "bin" / "python")))
+        home = make_home(tree.parents[2] / "home", str(folder / "bin" / "python"))
+        env["HOME"] = str(home)
+        # as a path, because Ansible looks ~ up in the password database
+        env["ANSIBLE_REMOTE_TMP"] = str(home / ".ansible" / "tmp")
         return subprocess.run([str(script)], cwd=ROOT, env=env, check=False).returncode
 
 
 def shell() -> int:
-    """Start a shell with nox, ansible-playbook and this collection at hand, for working on it."""
-    folder = environment("demo", DEMO)
-    tree = copy_tree("shell", keep_output=False)
+    """Start a shell in the checkout, with Ansible, pytest and this collection at hand."""
+    folder = environment(*TESTS_NEW)
+    # Python and Ansible are content with a link; ansible-test is not
+    live = CACHE / "live" / "ansible_collections" / NAMESPACE / NAME
+    with exclusive("live"):
+        if not live.exists() or not live.samefile(ROOT):
+            live.unlink(missing_ok=True)
+            live.parent.mkdir(parents=True, exist_ok=True)
+            live.symlink_to(ROOT)
     env = with_environment(folder, survey()[1])
-    env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
-    env["PATH"] += os.pathsep + str(environment("nox", NOX) / "bin")
-    print(f"The collection's copy is {tree}. Leave with exit.", file=sys.stderr)
-    return subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=tree, env=env, check=False).returncode
+    env["ANSIBLE_COLLECTIONS_PATH"] = env["PYTHONPATH"] = str(live.parents[2])
+    return subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=live, env=env, check=False).returncode
 
 
 def clean() -> int:

@@ -19,14 +19,16 @@ import types
 import typing as t
 
 import tally
-from environments import NOX, environment, with_environment
+from environments import environment, with_environment
 from home import save_pip_settings
+from pins import NOX
 from places import LOGS, ROOT, ToolError, exclusive
 from pythons import survey
 
 # A session that takes longer than this hangs: the slowest, with everything to build and install, takes a third of it.
 LIMIT_SECONDS = 30 * 60
 TAIL_LINES = 100
+LONGEST_LINE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Runner:
 
     def __init__(self, *, jobs: int, options: t.Sequence[str] = ()) -> None:
         _found, path = survey()
-        folder = environment("nox", NOX)
+        folder = environment(*NOX)
         save_pip_settings(str(folder / "bin" / "python"))
         self._jobs = jobs
         self._options = list(options)
@@ -158,7 +160,8 @@ def interrupt(number: int, _frame: types.FrameType | None) -> None:
 def tail(path: pathlib.Path) -> str:
     """Return the last lines of a log."""
     with open(path, encoding="utf-8", errors="replace") as stream:
-        return "".join(collections.deque(stream, maxlen=TAIL_LINES)).rstrip()
+        lines = collections.deque(stream, maxlen=TAIL_LINES)
+    return "\n".join(line.rstrip() if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …" for line in lines)
 
 
 def _result(outcome: Outcome) -> str:

@@ -14,6 +14,6 @@ DEFAULT_WHERE = "the manifest"
 class ManifestError(Exception):
     """A manifest that is not read or not edited.
 
-    The message is one sentence or two for a person: what, where, why, what to do. The host and the file's name are added
-    by the caller.
+    The message is one sentence or two for a person: what, where, why, what to do. The host and the file's name are
+    added by the caller.
     """

@@ -217,6 +217,9 @@ def _syntax_message(exc: Exception, text: str, where: str) -> str:
     else:
         line, column = line_of(text, getattr(exc, "position", 0))
     found = str(problem)
+    if found == "second occurrence":
+        found = str(exc.context).replace("; first occurrence", "")  # type: ignore[attr-defined]
+    found = found.replace("'\\x00'", "the end of the text").replace("'<stream end>'", "the end of the text")
     if "'\\t'" in found:
         found = "a tab stands where only spaces are allowed"
     return f"{where} does not parse as YAML (line {line}, column {column}: {found}); correct that line."

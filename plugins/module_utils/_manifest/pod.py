@@ -301,8 +301,8 @@ def _find_container(reader: _Reader, spec: Node, container: str) -> Node:
     nodes = reader.mappings(spec, "containers", "spec.")
     if not nodes:
         raise ManifestError(
-            f"{reader.where} has no containers, so no API server is in it (is the file cut off?); put the API server's pod"
-            " manifest there."
+            f"{reader.where} has no containers, so no API server is in it (is the file cut off?); put the API server's"
+            " pod manifest there."
         )
     names = [reader.string(node, "name", "spec.containers[].") for node in nodes]
     found = [node for node, name in zip(nodes, names) if name == container]

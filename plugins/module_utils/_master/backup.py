@@ -48,7 +48,8 @@ class Backup:
         try:
             os.mkdir(scratch, 0o700)
             for number, path in enumerate([*files, *([manifest] if manifest else [])]):
-                entries.append(cls._copy(path, os.path.join(scratch, str(number)), str(number)))
+                name = f"{number}-{os.path.basename(path)}"  # two folders can hold files of one name
+                entries.append(cls._copy(path, os.path.join(scratch, name), name))
             journal = {
                 **note,
                 "state": _APPLYING,

@@ -160,9 +160,7 @@ def _put_back(backup: Backup, places: Places) -> str | None:
                 return f"The manifest was edited by another hand meanwhile and is left as it is; the old state lies in {kept}."
         backup.restore_files()
     except (OSError, MasterError) as error:
-        return (
-            f"Going back failed, too ({str(error).rstrip('.')}); the old state lies in {places.pending}: run again to go on."
-        )
+        return f"Going back failed, too ({str(error).rstrip('.')}); the old state lies in {places.pending}: run again to go on."
     return None
 
 
@@ -186,11 +184,16 @@ def _go_back(backup: Backup, places: Places) -> dict[str, t.Any]:
     return {"rolled_back": True, "way_back": f"The old state is back and serves again after {outcome.seconds:.0f} s."}
 
 
+def _complaint(outcome: Outcome) -> str:
+    words = f" Its last words: {' | '.join(outcome.words)}" if outcome.words else ""
+    return f"kube-apiserver does not run as wanted: {outcome.reason}.{words}"
+
+
 def _failure(outcome: Outcome, way_back: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         "failed": True,
         "changed": not way_back["rolled_back"],
-        "msg": f"kube-apiserver does not run as wanted: {outcome.reason}. {way_back['way_back']}",
+        "msg": f"{way_back['way_back']} {_complaint(outcome)}",
         "last_words": list(outcome.words),
         **way_back,
     }
@@ -209,7 +212,13 @@ def _really_new(file: OrderedFile, places: Places) -> bool:
 
 def _only_wait(order: Order, places: Places) -> dict[str, t.Any]:
     """Nothing is to be written: see whether what runs is right, and give it the time to become so."""
-    result: dict[str, t.Any] = {"changed": False, "files": [], "manifest": False, "restarted": False, "rolled_back": False}
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "files": [],
+        "manifest": False,
+        "restarted": False,
+        "rolled_back": False,
+    }
     if places.live and order.wait:
         expected = _expectation(_note(order, "", None), places, None)
         outcome = wait_until_serving(expected, places, order.wait)
@@ -217,7 +226,7 @@ def _only_wait(order: Order, places: Places) -> dict[str, t.Any]:
         if not outcome.serving:
             result.update(
                 failed=True,
-                msg=f"Nothing had to be changed, but kube-apiserver does not run as wanted: {outcome.reason}.",
+                msg=f"Nothing had to be changed, but {_complaint(outcome)}",
                 last_words=list(outcome.words),
             )
     return result
@@ -280,7 +289,9 @@ def change(order: Order, places: Places) -> dict[str, t.Any]:
     prepare(places)
     with exclusive(places, order.lock_timeout):
         if read_pending(places) is not None:
-            raise MasterError(f"A change that was cut off is noted in {places.pending}; run again: the next run finishes it.")
+            raise MasterError(
+                f"A change that was cut off is noted in {places.pending}; run again: the next run finishes it."
+            )
         _check_unmoved(order, places)
         order = order._replace(files=tuple(file for file in order.files if _really_new(file, places)))
         if not order.files and order.manifest_text is None:

@@ -39,8 +39,10 @@ def _work_in_child(work: t.Callable[[], t.Mapping[str, t.Any]], answers: int) ->
             answer: t.Mapping[str, t.Any] = {"result": work()}
         except MasterError as error:
             answer = {"error": str(error)}
-        except Exception as error:  # noqa: BLE001  a bug must reach the user as a message, too
-            answer = {"error": f"Unexpected {type(error).__name__} while changing the master: {error}; please report this."}
+        except Exception as error:
+            answer = {
+                "error": f"Unexpected {type(error).__name__} while changing the master: {error}; please report this."
+            }
         data = json.dumps(answer).encode()
         while data:
             data = data[os.write(answers, data) :]

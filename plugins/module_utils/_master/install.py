@@ -13,7 +13,19 @@ import typing as t
 from .errors import MasterError, explain
 from .files import loads_together
 
-__all__ = ["NewFile", "Staged", "check_bundle", "check_pair", "discard", "discard_leftovers", "make_folder", "put", "remove", "stage", "sync_folder"]
+__all__ = [
+    "NewFile",
+    "Staged",
+    "check_bundle",
+    "check_pair",
+    "discard",
+    "discard_leftovers",
+    "make_folder",
+    "put",
+    "remove",
+    "stage",
+    "sync_folder",
+]
 
 
 class NewFile(t.NamedTuple):

@@ -67,7 +67,11 @@ def exclusive(places: Places, seconds: float) -> t.Iterator[None]:
         if not _acquire(descriptor, fcntl.LOCK_EX, seconds):
             raise _busy(places.lock, _holder(descriptor), seconds)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n".encode(), 0)
+        os.pwrite(
+            descriptor,
+            f"process {os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n".encode(),
+            0,
+        )
         yield
     finally:
         os.close(descriptor)

@@ -68,6 +68,8 @@ def service_routing_evidence(processes: t.Iterable[Process]) -> list[str]:
     evidence += [text for name, text in _INTERFACES.items() if os.path.exists(f"/sys/class/net/{name}")]
     if not evidence and _prints("iptables-save", (), ":KUBE-SERVICES "):
         evidence.append("iptables has the chain KUBE-SERVICES (kube-proxy, iptables mode)")
-    if not evidence and any(_prints("nft", ("list", "tables"), f"table {family} kube-proxy") for family in ("ip", "ip6")):
+    if not evidence and any(
+        _prints("nft", ("list", "tables"), f"table {family} kube-proxy") for family in ("ip", "ip6")
+    ):
         evidence.append("nftables has the table kube-proxy (kube-proxy, nftables mode)")
     return evidence

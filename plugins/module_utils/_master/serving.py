@@ -93,7 +93,9 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
         now = time.monotonic()
         if missing is None:
             return Outcome(True, "", now - began, (), seen)
-        starts += [log for log in list_logs(places, expected.pod, expected.container) if log not in known and log not in starts]
+        starts += [
+            log for log in list_logs(places, expected.pod, expected.container) if log not in known and log not in starts
+        ]
         running = process is not None or (expected.old is not None and is_alive(expected.old))
         gone_since = None if running else (gone_since or now)
         reason = ""

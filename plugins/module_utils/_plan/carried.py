@@ -31,7 +31,9 @@ def _flag_value(name: str, value: t.Any) -> str | None:
         return str(value)
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
-    raise PlanError(f"The flag {name} is to have the value {value!r}; it takes a text, a number, a list, or null for absent.")
+    raise PlanError(
+        f"The flag {name} is to have the value {value!r}; it takes a text, a number, a list, or null for absent."
+    )
 
 
 def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:

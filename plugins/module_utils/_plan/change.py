@@ -60,11 +60,14 @@ class WriteFile:
 
 @dataclass(frozen=True)
 class MasterChange:
-    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each change; restart: why, or empty."""
+    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each file and folder, flag_reasons: for
+    each flag; restart: why kube-apiserver must restart, or empty.
+    """
 
     text: str | None
     files: tuple[WriteFile, ...]
     reasons: tuple[str, ...]
+    flag_reasons: tuple[str, ...]
     restart: str
 
     @property
@@ -143,6 +146,16 @@ def _digest(wishes: t.Sequence[FileWish]) -> str:
     return hashlib.sha256(public.encode()).hexdigest()[:32]
 
 
+def _flag_reasons(master: Master, flags: t.Mapping[str, str | None]) -> tuple[str, ...]:
+    reasons = []
+    for name, wanted in flags.items():
+        now = master.pod.flag(name)
+        if now != wanted:
+            change = "is taken out" if wanted is None else f"is set to {wanted!r}"
+            reasons.append(f"--{name} {change}; it was {'not set' if now is None else repr(now)}")
+    return tuple(reasons)
+
+
 def decide_change(
     master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileWish], *, container: str
 ) -> MasterChange:
@@ -173,4 +186,4 @@ def decide_change(
     restart = ""
     if text is not None:
         restart = stuck or "kube-apiserver reads its flags at its start only"
-    return MasterChange(text, tuple(writes), tuple(reasons), restart)
+    return MasterChange(text, tuple(writes), tuple(reasons), _flag_reasons(master, flags) if text else (), restart)

@@ -93,7 +93,9 @@ def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
     if ca is None:
         return ()
     if not ca.is_ca:
-        raise PlanError(f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}; replace it by one.")
+        raise PlanError(
+            f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}; replace it by one."
+        )
     if ca.not_after <= now:
         raise PlanError(
             f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it signed is accepted; "
@@ -105,14 +107,20 @@ def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
 
 
 def _refuse_replacing(folder: PkiFolder, authority: Authority) -> None:
-    if folder.ca and authority.signer and authority.signer.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}:
+    if (
+        folder.ca
+        and authority.signer
+        and authority.signer.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}
+    ):
         raise PlanError(
             f"front_proxy_ca_from asks for {authority.reason.partition(',')[0]}, but {folder.path} on the controller holds another CA "
             f"({folder.ca[0].subject}), which is never replaced; move that folder away first, or set front_proxy_ca_from to {CONTROLLER}."
         )
 
 
-def _refuse_unsignable(folder: PkiFolder, authority: Authority, needing: t.Sequence[tuple[Master, PairVerdict]]) -> None:
+def _refuse_unsignable(
+    folder: PkiFolder, authority: Authority, needing: t.Sequence[tuple[Master, PairVerdict]]
+) -> None:
     host, verdict = needing[0]
     why = verdict.reason.text if verdict.reason else ""
     signer = authority.signer
@@ -133,14 +141,22 @@ def _found(master: Master, holder: Holder, verdict: PairVerdict) -> str:
 
 
 def _plan_host(
-    master: Master, flags: Flags, files: t.Mapping[str, str], file_reasons: t.Sequence[str], holder: Holder, verdict: PairVerdict, container: str
+    master: Master,
+    flags: Flags,
+    files: t.Mapping[str, str],
+    file_reasons: t.Sequence[str],
+    holder: Holder,
+    verdict: PairVerdict,
+    container: str,
 ) -> HostPlan:
     change = decide_change(master, flags.values, (), container=container)
-    reasons = [*file_reasons, *flags.reasons, *(reason for reason in change.reasons if reason not in flags.reasons)]
+    reasons = [*file_reasons, *flags.reasons, *change.reasons]
     action = "change" if files or change.text is not None else "nothing"
     if master.facts.get("pending"):
         action = "change"
-        reasons.insert(0, f"a change that began at {master.facts['pending'].get('started')} was cut off and is finished first")
+        reasons.insert(
+            0, f"a change that began at {master.facts['pending'].get('started')} was cut off and is finished first"
+        )
     if action == "nothing":
         gap = unproven(master, flags.values)
         if gap:
@@ -165,7 +181,11 @@ def _path(master: Master, flags: t.Mapping[str, Flags], flag: str) -> str:
 
 
 def _judge_pairs(
-    masters: t.Sequence[Master], flags: t.Mapping[str, Flags], authority: Authority, renew_before: RenewBefore, now: datetime
+    masters: t.Sequence[Master],
+    flags: t.Mapping[str, Flags],
+    authority: Authority,
+    renew_before: RenewBefore,
+    now: datetime,
 ) -> dict[str, PairVerdict]:
     return {
         master.name: judge_pair(
@@ -181,7 +201,11 @@ def _judge_pairs(
 
 
 def _needing_pair(
-    masters: t.Sequence[Master], verdicts: t.Mapping[str, PairVerdict], authority: Authority, folder: PkiFolder, ours: PairVerdict
+    masters: t.Sequence[Master],
+    verdicts: t.Mapping[str, PairVerdict],
+    authority: Authority,
+    folder: PkiFolder,
+    ours: PairVerdict,
 ) -> tuple[list[str], list[str]]:
     """Give the masters that get the controller's pair, and warnings. Raises PlanError if there can be none for them."""
     needing = [master for master in masters if verdicts[master.name].reason is not None]
@@ -256,7 +280,9 @@ def decide_cluster(
         shared = refuse_shared(authority, master, names, wishes[master.name])
         warnings += [f"{master.name}: {shared}"] if shared else []
     verdicts = _judge_pairs(masters, flags, authority, renew_before, now)
-    ours = controller_pair(folder, cas=authority.bundle, allowed_names=(common_name,), renew_before=renew_before, now=now)
+    ours = controller_pair(
+        folder, cas=authority.bundle, allowed_names=(common_name,), renew_before=renew_before, now=now
+    )
     needing, more = _needing_pair(masters, verdicts, authority, folder, ours)
     reasons = {name: verdicts[name].reason for name in needing}
     because = {name: reason.text for name, reason in reasons.items() if reason}

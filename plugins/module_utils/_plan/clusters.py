@@ -72,7 +72,9 @@ def _decide(
             raise _HostRefused(report.name, report.failure)
     settings = targeted[0].settings
     if settings is None:
-        raise PlanError(f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task.")
+        raise PlanError(
+            f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task."
+        )
     masters = [_read(report, settings, now) for report in targeted]
     others = [_read(report, settings, now) for report in reports if not report.targeted and report.facts is not None]
     try:
@@ -117,7 +119,14 @@ def _refused(reports: t.Sequence[Report], culprit: str, message: str) -> dict[st
         if report.targeted:
             own = report.name == culprit
             error = message if own else f"Not begun, because {culprit} of the same cluster is refused: {short}"
-            hosts[report.name] = {"action": "refused", "error": error, "found": "", "reasons": [], "warnings": [], "files": []}
+            hosts[report.name] = {
+                "action": "refused",
+                "error": error,
+                "found": "",
+                "reasons": [],
+                "warnings": [],
+                "files": [],
+            }
     return hosts
 
 
@@ -184,7 +193,12 @@ def plan_clusters(
             clusters[name] = _refused_cluster(members, leader, leader, str(error), look_at)
         else:
             after = {name: plan.order[:place] for place, name in enumerate(plan.order)}
-            hosts.update({host.name: _host_result(host, settings.folder, [leader, *after.get(host.name, ())]) for host in plan.hosts})
+            hosts.update(
+                {
+                    host.name: _host_result(host, settings.folder, [leader, *after.get(host.name, ())])
+                    for host in plan.hosts
+                }
+            )
             clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
             orders.append(plan.order)
     waves = [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]

@@ -31,6 +31,7 @@ _FILES = {
     "proxy-client-key-file": "front-proxy-client.key",
 }
 _ROUTING = "enable-aggregator-routing"
+_NOT_SET = " was not set"
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
     now = master.pod.flag(flag)
     if now:
         if not now.startswith("/") or "$(" in now:
-            raise PlanError(f"--{flag} is {now!r}, which is no absolute path, so its file cannot be found; correct it in the manifest.")
+            raise PlanError(
+                f"--{flag} is {now!r}, which is no absolute path, so its file cannot be found; correct it in the manifest."
+            )
         return now
     path = f"{master.folder(wish.certificates_dir)}/{_FILES[flag]}"
-    reasons.append(f"--{flag} was not set")
+    reasons.append(f"{flag}{_NOT_SET}")
     return path
 
 
@@ -99,7 +102,7 @@ def _headers(master: Master, flag: str, needed: t.Sequence[str], reasons: list[s
     present = tuple(value for value in now or () if value.strip())
     wanted = _with_missing(present, needed, fold=True)
     if now is None:
-        reasons.append(f"--{flag} was not set")
+        reasons.append(f"{flag}{_NOT_SET}")
     elif wanted != now:
         added = [value for value in wanted if value not in now]
         reasons.append(f"--{flag} did not hold {', '.join(added)}" if added else f"--{flag} held an empty name")
@@ -114,7 +117,9 @@ def _names(master: Master, wish: Wish, needed: str, reasons: list[str], warnings
     now = read_list(value)
     if wish.allowed_names is not None:
         if now is None or set(now) != set(wish.allowed_names):
-            reasons.append(f"--{flag} was {'not set' if now is None else value or 'empty'}, and front_proxy_allowed_names says otherwise")
+            reasons.append(
+                f"--{flag} was {'not set' if now is None else value or 'empty'}, and front_proxy_allowed_names says otherwise"
+            )
             return ",".join(wish.allowed_names)
         return value or ""
     if now == ():
@@ -124,7 +129,7 @@ def _names(master: Master, wish: Wish, needed: str, reasons: list[str], warnings
         return ""
     wanted = _with_missing(tuple(name for name in now or () if name.strip()), (needed,), fold=False)
     if now is None:
-        reasons.append(f"--{flag} was not set, so any certificate of the CA would have been a front proxy")
+        reasons.append(f"{flag}{_NOT_SET}")
     elif wanted != now:
         blank = " but an empty name, which no certificate has" if not any(name.strip() for name in now) else ""
         reasons.append(f"--{flag} held nothing{blank}" if blank else f"--{flag} did not hold {needed}")
@@ -144,7 +149,10 @@ def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None
         return wish.routing, f"{wish.routing}, as front_proxy_aggregator_routing says"
     evidence = master.facts["service_routing"]
     if evidence is None:
-        return now, "left as it is: what runs beside kube-apiserver cannot be seen below a root; set front_proxy_aggregator_routing"
+        return (
+            now,
+            "left as it is: what runs beside kube-apiserver cannot be seen below a root; set front_proxy_aggregator_routing",
+        )
     if evidence:
         return now, f"left {'as it is' if now else 'unset'}: {'; '.join(evidence)}"
     seen = "no kube-proxy, no trace of its chains and no replacement was seen on this master"
@@ -152,6 +160,15 @@ def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None
         return now, f"true: {seen}"
     reasons.append(f"--{_ROUTING} is set to true, since {seen}")
     return "true", f"true: {seen}"
+
+
+def _together(reasons: t.Sequence[str]) -> tuple[str, ...]:
+    """Say in one sentence which flags were not set: on a bare master they are all."""
+    bare = [reason[: -len(_NOT_SET)] for reason in reasons if reason.endswith(_NOT_SET)]
+    rest = [reason for reason in reasons if not reason.endswith(_NOT_SET)]
+    if not bare:
+        return tuple(rest)
+    return (f"not set before: --{', --'.join(bare)}", *rest)
 
 
 def wanted_flags(master: Master, wish: Wish, *, common_name: str) -> Flags:
@@ -171,7 +188,9 @@ def wanted_flags(master: Master, wish: Wish, *, common_name: str) -> Flags:
             master, "requestheader-extra-headers-prefix", wish.extra_headers_prefix, reasons
         ),
         "requestheader-group-headers": _headers(master, "requestheader-group-headers", wish.group_headers, reasons),
-        "requestheader-username-headers": _headers(master, "requestheader-username-headers", wish.username_headers, reasons),
+        "requestheader-username-headers": _headers(
+            master, "requestheader-username-headers", wish.username_headers, reasons
+        ),
     }
     routing, decided = _routing(master, wish, reasons)
     if routing is not None:
@@ -180,4 +199,4 @@ def wanted_flags(master: Master, wish: Wish, *, common_name: str) -> Flags:
         if master.pod.flag(name) != value:
             reasons.append(f"--{name} is {'taken out' if value is None else 'set'}, as front_proxy_extra_flags says")
         values[name] = value
-    return Flags(values, tuple(reasons), tuple(warnings), decided)
+    return Flags(values, _together(reasons), tuple(warnings), decided)

@@ -111,7 +111,9 @@ def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now:
     now: the controller's clock, for messages; backdate: how many seconds the clocks may be apart.
     """
     if facts.get("format") != FORMAT:
-        raise PlanError("The observation is not one that this release of the collection makes; run apiserver_info of the same release.")
+        raise PlanError(
+            "The observation is not one that this release of the collection makes; run apiserver_info of the same release."
+        )
     path = facts["manifest"]["path"]
     try:
         pod = read_pod(facts["manifest"]["text"], container=container, where=path)

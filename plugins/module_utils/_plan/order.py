@@ -84,7 +84,11 @@ def _show_file(write: WriteFile) -> dict[str, str]:
             before = _describe(write.seen.certificates()) if write.seen.exists else ""
         except PkiError:
             before = "unreadable\n"
-        after = "made by the real run\n" if write.wish.text is None else _describe(read_certificates(write.wish.text, where=write.host))
+        after = (
+            "made by the real run\n"
+            if write.wish.text is None
+            else _describe(read_certificates(write.wish.text, where=write.host))
+        )
     return {
         "before_header": write.host if write.seen.exists else f"{write.host} (absent)",
         "after_header": f"{write.host} (mode {write.wish.mode})",

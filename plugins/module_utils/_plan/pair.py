@@ -49,7 +49,9 @@ def judge_pair(
     """Judge a pair on a master by what was observed of it."""
     missing = [seen.host for seen in (certificate, key) if not seen.exists]
     if missing:
-        return PairVerdict(None, Reason("missing", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"))
+        return PairVerdict(
+            None, Reason("missing", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there")
+        )
     try:
         leaf = certificate.certificates()[0]
     except PkiError as error:

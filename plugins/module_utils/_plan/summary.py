@@ -34,7 +34,12 @@ def _end_of_life(plan: t.Mapping[str, t.Any], proof: t.Mapping[str, t.Any] | Non
     return ", ".join(f"{what} until {end[:10]}" for what, end in ends.items() if end)
 
 
-def _done(plan: t.Mapping[str, t.Any], applied: t.Mapping[str, t.Any] | None, proof: t.Mapping[str, t.Any] | None, checking: bool) -> str:
+def _done(
+    plan: t.Mapping[str, t.Any],
+    applied: t.Mapping[str, t.Any] | None,
+    proof: t.Mapping[str, t.Any] | None,
+    checking: bool,
+) -> str:
     if plan["action"] == "nothing":
         return "nothing to do"
     if applied is None:
@@ -54,9 +59,7 @@ def _done(plan: t.Mapping[str, t.Any], applied: t.Mapping[str, t.Any] | None, pr
     return f"would be done: {text}" if checking else text
 
 
-def _host_lines(
-    name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Any], checking: bool
-) -> list[str]:
+def _host_lines(name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Any], checking: bool) -> list[str]:
     applied, proof = results.get("applied"), results.get("proof")
     error = str(plan.get("error") or "") or _failure(applied) or _failure(proof)
     lines = [f"{name}: {'FAILED' if error else _done(plan, applied, proof, checking)}"]
@@ -64,7 +67,7 @@ def _host_lines(
         lines.append(f"    found: {plan['found']}")
     if plan["action"] not in ("nothing", "refused"):
         lines += [f"    why: {reason}" for reason in plan["reasons"]]
-    if plan.get("routing"):
+    if plan.get("routing") and not any("--enable-aggregator-routing" in reason for reason in plan["reasons"]):
         lines.append(f"    routing: {plan['routing']}")
     lines += [f"    warning: {warning}" for warning in plan.get("warnings") or ()]
     lines += [f"    {line}" for line in error.splitlines()]
@@ -81,17 +84,27 @@ def summarize(
     or None; checking: check mode.
     """
     if not plan.get("hosts"):
-        lines = [f"{name}: FAILED: {_failure(each.get('observed'))}" for name, each in results.items() if _failure(each.get("observed"))]
+        lines = [
+            f"{name}: FAILED: {_failure(each.get('observed'))}"
+            for name, each in results.items()
+            if _failure(each.get("observed"))
+        ]
         return [*lines, "Nothing was changed on any master."]
     lines = []
     for name, cluster in plan["clusters"].items():
         if cluster["error"]:
             lines.append(f"cluster {name}: refused, nothing was changed")
         else:
-            ca = f"{cluster['ca']}, {cluster['ca_reason']}, until {cluster['ca_not_after'][:10]}" if cluster["ca"] else "a new one"
+            ca = (
+                f"{cluster['ca']}, {cluster['ca_reason']}, until {cluster['ca_not_after'][:10]}"
+                if cluster["ca"]
+                else "a new one"
+            )
             lines.append(f"cluster {name}: front-proxy CA: {ca}")
         lines += [f"  warning: {warning}" for warning in cluster["warnings"]]
         members = cluster.get("members") or ()
         for host in members:
-            lines += [f"  {line}" for line in _host_lines(host, plan["hosts"][host], results.get(host, _NOT_SEEN), checking)]
+            lines += [
+                f"  {line}" for line in _host_lines(host, plan["hosts"][host], results.get(host, _NOT_SEEN), checking)
+            ]
     return lines

@@ -31,9 +31,13 @@ def _content(file: t.Mapping[str, t.Any], find: t.Callable[[str], str], checking
             return None  # the real run makes it first
         raise PlanError(f"{source} on the controller, the source of {path}, is not there; make it first.") from None
     except UnicodeDecodeError:
-        raise PlanError(f"{source} on the controller, the source of {path}, is not PEM; give a certificate or a key.") from None
+        raise PlanError(
+            f"{source} on the controller, the source of {path}, is not PEM; give a certificate or a key."
+        ) from None
     except OSError as error:
-        raise PlanError(f"Cannot read {source} on the controller, the source of {path}: {error.strerror}; mend that and run again.") from None
+        raise PlanError(
+            f"Cannot read {source} on the controller, the source of {path}: {error.strerror}; mend that and run again."
+        ) from None
 
 
 def _mode(file: t.Mapping[str, t.Any], is_key: bool) -> str:
@@ -60,7 +64,11 @@ def read_files(
         path = str(file.get("path") or "")
         unknown = set(file) - _KNOWN
         if not path.startswith("/") or unknown:
-            problem = f"the unknown options {', '.join(sorted(unknown))}" if unknown else f"the path {path!r}, which is not absolute"
+            problem = (
+                f"the unknown options {', '.join(sorted(unknown))}"
+                if unknown
+                else f"the path {path!r}, which is not absolute"
+            )
             raise PlanError(f"An entry of files has {problem}; it takes {', '.join(sorted(_KNOWN))}.")
         text = _content(file, find, checking)
         is_key = "PRIVATE KEY-----" in text if text is not None else path.endswith(".key")

@@ -16,7 +16,11 @@ DEFAULT_COMMON_NAME = "front-proxy-client"
 
 # The header that every extension API server reads; with others only, kube-apiserver from 1.27 on warns that "API
 # aggregation will not work" (staging/src/k8s.io/apiserver/pkg/server/options/authentication.go).
-_STANDARD = {"username_headers": "X-Remote-User", "group_headers": "X-Remote-Group", "extra_headers_prefix": "X-Remote-Extra-"}
+_STANDARD = {
+    "username_headers": "X-Remote-User",
+    "group_headers": "X-Remote-Group",
+    "extra_headers_prefix": "X-Remote-Extra-",
+}
 
 # First releases that know a flag: an older kube-apiserver does not start with it. Source: the flags of 1.20 and 1.36
 # and the change logs between (pkg/controlplane/apiserver/options/options.go, options/authentication.go).
@@ -86,7 +90,9 @@ class Wish:
         for name in self.extra_flags:
             variable = _OURS.get(name)
             if variable:
-                raise PlanError(f"front_proxy_extra_flags holds {name}, which the role decides itself; set {variable} instead.")
+                raise PlanError(
+                    f"front_proxy_extra_flags holds {name}, which the role decides itself; set {variable} instead."
+                )
             if name.startswith("-") or not name or any(character.isspace() or character in "=_" for character in name):
                 raise PlanError(
                     f"front_proxy_extra_flags holds the name {name!r}; write flags as kube-apiserver's documentation does, "

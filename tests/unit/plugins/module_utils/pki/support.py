@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of keys and certificates share: quick keys, CAs, a runner for modules, other judges than our own code."""
+"""What the tests of keys and certificates share: quick keys, CAs, a runner for modules, judges other than our code."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -20,12 +19,17 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings as ansible_warnings
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca as ca_values
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client as client_values
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
+    Certificate,
+    from_der,
+    read_certificates,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import quiet, serialization, x509
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import (
     KeySpec,
     PrivateKey,
     generate_key,
+    load_key,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import RenewBefore, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
@@ -35,10 +39,18 @@ YEAR = timedelta(days=365)
 THIRD = RenewBefore.parse("1/3")
 
 
-@functools.lru_cache(maxsize=None)
+__all__ = ("Subject", "load_key", "utc_now")
+
+key_usage = ca_values.key_usage
+
+_KEYS: dict[tuple[str, str], PrivateKey] = {}
+
+
 def key(name: str = "ca", curve: str = "P-256") -> PrivateKey:
     """A P-256 key; the same one for the same name, because tests need no fresh ones."""
-    return generate_key(KeySpec.of(kind="ECDSA", curve=curve))
+    if (name, curve) not in _KEYS:
+        _KEYS[name, curve] = generate_key(KeySpec.of(kind="ECDSA", curve=curve))
+    return _KEYS[name, curve]
 
 
 def make_ca(
@@ -112,7 +124,6 @@ def put(folder: Path, name: str, content: bytes | str, mode: int = 0o600) -> Pat
     return path
 
 
-@functools.lru_cache(maxsize=None)
 def traditional_key(name: str = "ca") -> bytes:
     """The same key as key(name), in the older form that kubeadm and cfssl write."""
     pem: bytes = key(name)._key.private_bytes(
@@ -126,7 +137,7 @@ def need(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         pytest.fail(
-            f"The program {program} is not installed (Debian: cfssl and cfssljson are in golang-cfssl, openssl in openssl)."
+            f"The program {program} is not installed; Debian has cfssl and cfssljson in golang-cfssl, openssl in openssl."
         )
     return path
 
@@ -183,7 +194,10 @@ class ModuleRunner:
         self._main, self._monkeypatch, self._capsys = main, monkeypatch, capsys
         self.warnings: list[str] = []
         self.output = ""
-        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda module, warning, **more: self.warnings.append(warning))
+        monkeypatch.setattr(basic.AnsibleModule, "warn", self._on_warning)
+
+    def _on_warning(self, warning: str) -> None:
+        self.warnings.append(warning)
 
     def __call__(self, *, check: bool = False, diff: bool = True, **options: t.Any) -> dict[str, t.Any]:
         arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
@@ -241,3 +255,16 @@ def as_utc(text: str) -> datetime:
 def is_root() -> bool:
     """Root may read everything, so some refusals cannot be seen as root."""
     return os.geteuid() == 0
+
+
+def sign_with_openssl(ca: Path, ca_key: Path, folder: Path, *more: str) -> Certificate:
+    """A client's certificate that openssl signs."""
+    request, signed, extensions = folder / "r.csr", folder / "r.crt", folder / "r.ext"
+    private = put(folder, "r.key", key("client").to_pem())
+    extensions.write_text("extendedKeyUsage=clientAuth\n")
+    openssl("req", "-new", "-key", str(private), "-subj", "/CN=front-proxy-client", "-out", str(request))
+    openssl(
+        "x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca_key), "-set_serial", "7", "-days", "300",
+        "-extfile", str(extensions), "-out", str(signed), *more,
+    )  # fmt: skip
+    return read_certificates(signed.read_text(), where=str(signed))[0]
