@@ -14,13 +14,13 @@ help:
 	@echo 'make demo         configure three sandboxed masters on this machine, and show what is done'
 	@echo 'make test         run all tests; make test ONLY="units docs" runs these'
 	@echo 'make list         list the test sessions'
-	@echo 'make lint         the quick ones: style, types, licences, changelog'
+	@echo 'make lint         the quick ones: style, types, documentation, licences, changelog'
 	@echo 'make units        unit tests on every Python that is installed'
 	@echo 'make sanity       ansible-test sanity'
 	@echo 'make integration  modules, role and playbook on this machine'
 	@echo 'make real         a real etcd and kube-apiserver'
 	@echo 'make docs         the documentation of modules and role'
-	@echo 'make shell        a shell with ansible-core, nox and the collection'
+	@echo 'make shell        a shell with ansible-core, pytest and this collection'
 	@echo 'make clean        delete what the commands above keep'
 
 demo list shell clean:

@@ -78,14 +78,9 @@ class Box:
             self.run(*command, env={"PYTHONPATH": str(self.root)})
         finally:
             if report.exists():
-                count(self.session, [report])
-
-
-def count(session: nox.Session, reports: t.Iterable[pathlib.Path], left_out: t.Sequence[str] = ()) -> None:
-    """Tell the runner what JUnit reports say, and what could not be tested here."""
-    tally = Tally(left_out=list(left_out))
-    tally.add_junit(reports)
-    tally.save(session.name)
+                tally = Tally()
+                tally.add_junit([report])
+                tally.save(self.session.name)
 
 
 def leave_out(session: nox.Session, reason: str) -> None:
@@ -107,11 +102,20 @@ def ansible_test(box: Box, command: str, *arguments: str) -> None:
     )  # fmt: skip
     folder, versions = json.loads(package)
     add_bootstrap(box.root / "home", str(box.folder / "bin" / "python"), pathlib.Path(folder))
-    reports = box.tree / "tests" / "output" / "junit"
-    shutil.rmtree(reports, ignore_errors=True)
-    missing = [version for version in versions if version not in survey()[0]]
+    output = box.tree / "tests" / "output"
+    for kind in ("junit", "data"):
+        shutil.rmtree(output / kind, ignore_errors=True)
+    tally = Tally()
     try:
-        box.run("ansible-test", command, "--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
+        words = ("--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
+        box.run("ansible-test", command, *words)
     finally:
-        left_out = [f"Python {', '.join(missing)}, which ansible-test knows and this machine lacks"] if missing else []
-        count(box.session, sorted(reports.glob("*.xml")), left_out)
+        if command == "integration":
+            # one for each target: its JUnit reports have one for each task, rescued ones among the failures
+            for report in output.glob("data/integration-*.json"):
+                tally.passed += len(json.loads(report.read_text(encoding="utf-8"))["targets"])
+        else:
+            tally.add_junit(sorted(output.glob("junit/*.xml")))
+            missing = [version for version in versions if version not in survey()[0]]
+            tally.left_out += [f"Python {', '.join(missing)}: not installed"] if missing else []
+        tally.save(box.session.name)

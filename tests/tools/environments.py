@@ -13,7 +13,7 @@ import subprocess
 import sys
 import typing as t
 
-from places import ENVIRONMENTS, ToolError, exclusive
+from places import ENVIRONMENTS, ToolError, locked
 
 STAMP = "finished.json"
 
@@ -47,7 +47,7 @@ def environment(name: str, requirements: t.Sequence[str]) -> pathlib.Path:
     """
     folder = ENVIRONMENTS / name
     expected = _describe(requirements)
-    with exclusive(f"environment-{name}"):
+    with locked(f"environment-{name}"):
         if _is_finished(folder, expected):
             return folder
         print(f"Making a virtual environment in {folder}", file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ import pathlib
 import re
 import subprocess
 
-from places import CACHE, ToolError, exclusive
+from places import CACHE, ToolError, locked
 
 _SETTINGS = CACHE / "pip.conf"
 
@@ -99,7 +99,7 @@ def add_bootstrap(home: pathlib.Path, python: str, ansible_test: pathlib.Path) -
     """Put the script into a home folder with which the ansible-test in that other folder installs pip."""
     version = _bootstrap_version(ansible_test)
     wheel = CACHE / "pip" / f"pip-{version}-py3-none-any.whl"
-    with exclusive("pip"):
+    with locked("pip"):
         if not wheel.exists():
             _pip(
                 python,

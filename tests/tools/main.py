@@ -14,7 +14,7 @@ import sys
 from environments import environment, with_environment
 from home import make_home
 from pins import DEMO, TESTS_NEW
-from places import CACHE, NAME, NAMESPACE, ROOT, ToolError, exclusive
+from places import CACHE, NAME, NAMESPACE, ROOT, ToolError, locked
 from pythons import survey
 from runner import Runner, run_sessions
 from tree import copy_tree
@@ -25,8 +25,8 @@ def demo() -> int:
     script = ROOT / "tests" / "demo" / "run"
     if not script.exists():
         raise ToolError(f"{script} is missing: the checkout is not complete.")
-    folder = environment(*DEMO)
-    with exclusive("demo"):
+    with locked("cache", shared=True), locked("demo"):
+        folder = environment(*DEMO)
         tree = copy_tree("demo", keep_output=False)
         env = with_environment(folder, survey()[1])
         env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
@@ -42,7 +42,7 @@ def shell() -> int:
     folder = environment(*TESTS_NEW)
     # Python and Ansible are content with a link; ansible-test is not
     live = CACHE / "live" / "ansible_collections" / NAMESPACE / NAME
-    with exclusive("live"):
+    with locked("live"):
         if not live.exists() or not live.samefile(ROOT):
             live.unlink(missing_ok=True)
             live.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +55,12 @@ def shell() -> int:
 def clean() -> int:
     """Remove everything that the tools keep, except built Kubernetes binaries, which take minutes to make."""
     if CACHE.is_dir():
-        with exclusive("nox"), exclusive("demo"):
+        with locked("cache"):
             for entry in sorted(CACHE.iterdir()):
                 if entry.is_dir() and not entry.name.startswith("kubernetes-"):
                     print(f"removing {entry}")
                     shutil.rmtree(entry)
+            (CACHE / "pip.conf").unlink(missing_ok=True)
     return 0
 
 

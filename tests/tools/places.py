@@ -34,8 +34,11 @@ class ToolError(Exception):
 
 
 @contextlib.contextmanager
-def exclusive(name: str) -> t.Iterator[None]:
-    """Hold the lock of that name; the system lets go of it when the process ends, however it ends."""
+def locked(name: str, *, shared: bool = False) -> t.Iterator[None]:
+    """Hold the lock of that name, alone or together with others who share it, waiting for it if need be.
+
+    The system lets go of it when the process ends, however it ends.
+    """
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
         handle = open(CACHE / f"{name}.lock", "w", encoding="utf-8")  # noqa: SIM115
@@ -43,10 +46,11 @@ def exclusive(name: str) -> t.Iterator[None]:
         raise ToolError(
             f"The cache folder {CACHE} cannot be written ({exc.strerror}): set XDG_CACHE_HOME to one that can."
         ) from exc
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except OSError:
             print(f"Another run holds {CACHE / name}.lock: waiting for it to end.", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, kind)
         yield

@@ -22,7 +22,7 @@ import tally
 from environments import environment, with_environment
 from home import save_pip_settings
 from pins import NOX
-from places import LOGS, ROOT, ToolError, exclusive
+from places import LOGS, ROOT, ToolError, locked
 from pythons import survey
 
 # A session that takes longer than this hangs: the slowest, with everything to build and install, takes a third of it.
@@ -73,6 +73,11 @@ class Runner:
         return {entry["session"]: entry["tags"] for entry in json.loads(done.stdout)}
 
     def _run_one(self, name: str) -> Outcome:
+        # its copy of the collection, its log and its results are there once
+        with locked(f"session-{name}"):
+            return self._run_locked(name)
+
+    def _run_locked(self, name: str) -> Outcome:
         tally.forget(name)
         log = LOGS / f"{name}.log"
         started = time.monotonic()
@@ -123,7 +128,7 @@ class Runner:
 
     def run(self, names: t.Sequence[str], report: t.Callable[[Outcome], None]) -> list[Outcome]:
         """Run these sessions, calling report (in this thread) as each one ends."""
-        with exclusive("nox"):
+        with locked("cache", shared=True):
             LOGS.mkdir(parents=True, exist_ok=True)
             waiting = collections.deque(names)
             ended: queue.Queue[Outcome] = queue.Queue()

@@ -34,6 +34,11 @@ def _edit(text: str, changes: Changes, container: str, where: str) -> str:
     steps = decide(located, changes)
     if not steps:
         return text
+    if sum(isinstance(step, RemoveItem) for step in steps) == len(located.pod.argv):
+        raise ManifestError(
+            f"{where} would have no argument left in container {container}, so nothing would say that it is"
+            " kube-apiserver; keep one flag, or write kube-apiserver into command."
+        )
     wanted = _wanted(located.document, container, steps)
     removals = [step for step in steps if isinstance(step, (RemoveItem, RemoveAnnotation))]
     others = [step for step in steps if not isinstance(step, (RemoveItem, RemoveAnnotation))]

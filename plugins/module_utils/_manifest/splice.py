@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from functools import partial
 
@@ -201,11 +202,13 @@ class _Writer:
             lines.append((self.places.line_start(start) + len(prefix) - 1, end))
         if len(indexes) < len(sequence.value):
             return self.places.remove_lines(lines)
-        # Nothing is left: an empty list must be written, for a key without a value is null.
+        # Nothing is left: an empty list must be written after the key, for a key without a value is null.
         spans = self.places.remove_lines(lines)
-        start = spans[0][0]
-        before = self.places.before_break(start)
-        return [(before, before, " []")] + spans if before != start else [(start, start, " []")] + spans
+        key = next(key for key, value in self.located.container.value if value is sequence)
+        colon = re.compile(r"[ \t]*:").match(self.text, key.end_mark.index)
+        if colon is None:
+            raise NoPlace("the colon is not beside its key")
+        return [(colon.end(), colon.end(), " []"), *spans]
 
     # --- volumes, mounts, annotations
 

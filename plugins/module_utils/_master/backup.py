@@ -13,17 +13,18 @@ import time
 import typing as t
 
 from .errors import MasterError, explain
-from .files import checksum, read_regular
-from .install import NewFile, make_folder, put, remove, stage, sync_folder
+from .files import LIMIT, checksum, read_regular
+from .install import NewFile, make_folder, put, remove, stage, stage_link, sync_folder
 from .places import Places
 
-__all__ = ["KEPT", "Backup", "prepare"]
+__all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
 
 # How many ended changes stay in the backup folder, to be looked at or put back by hand.
 KEPT = 5
 
 _ROLLING_BACK = "rolling back"
 _APPLYING = "applying"
+_FIELDS = frozenset({"state", "started", "files", "manifest", "manifest_new"})
 
 
 class Backup:
@@ -42,8 +43,8 @@ class Backup:
 
         Raises MasterError (disk full, no right); then nothing but an unfinished copy was made, and that is removed.
         """
-        scratch = places.pending + ".new"
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch = _scratch(places)
+        discard_scratch(places)
         entries = []
         try:
             os.mkdir(scratch, 0o700)
@@ -76,6 +77,8 @@ class Backup:
         except FileNotFoundError:
             return {"path": path, "existed": False}
         content = read_regular(path)
+        if len(content) > LIMIT:
+            raise OSError(0, f"{path} is larger than {LIMIT // 1024**2} MiB", path)
         put(stage(NewFile(target, content, 0o600, -1, -1)))
         secret = b"PRIVATE KEY-----" in content
         return {
@@ -98,6 +101,14 @@ class Backup:
         """Whether going back had begun."""
         return bool(self.journal.get("state") == _ROLLING_BACK)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the change had ended, and only putting its notes away was cut off: copied keys go then only."""
+        return self.journal["state"] not in (_APPLYING, _ROLLING_BACK) or any(
+            entry.get("secret") and not os.path.exists(os.path.join(self._places.pending, entry["copy"]))
+            for entry in self.journal["files"]
+        )
+
     def note_rolling_back(self) -> None:
         """Note that going back has begun, so that a run that is cut off there is finished in the same direction."""
         self.journal["state"] = _ROLLING_BACK
@@ -110,11 +121,20 @@ class Backup:
         if not entry["existed"]:
             remove(path)
             return
+        saved = os.path.join(self._places.pending, entry["copy"])
         try:
-            content = read_regular(os.path.join(self._places.pending, entry["copy"]))
+            content = read_regular(saved)
         except OSError as error:
             raise explain("read the saved copy of", path, error) from None
-        put(stage(NewFile(path, content, entry["mode"], entry["uid"], entry["gid"])))
+        old = NewFile(path, content, entry["mode"], entry["uid"], entry["gid"])
+        try:
+            put(stage(old))
+        except MasterError as problem:
+            # a full disk must not stop the way back
+            try:
+                put(stage_link(saved, old))
+            except MasterError:
+                raise problem from None
 
     def restore_files(self) -> None:
         """Put all files but the manifest back as they were. Raises MasterError."""
@@ -124,13 +144,13 @@ class Backup:
     def close(self, outcome: str) -> str:
         """End the change: forget copied keys, keep the rest under a dated name. Returns that folder's path."""
         places = self._places
+        # first the word that it has ended: without its copies nothing can be put back any more
         self.journal["state"] = outcome
-        for entry in self.journal["files"]:
-            if entry.get("secret"):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(places.pending, entry["copy"]))
         with contextlib.suppress(MasterError):
             self._write_journal(places.pending)
+        for entry in [*self.journal["files"], self.journal["manifest"]]:
+            if entry and entry["existed"]:
+                self._forget(os.path.join(places.pending, entry["copy"]), secret=entry["secret"])
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         target = os.path.join(places.backups, name)
         number = 0
@@ -142,10 +162,67 @@ class Backup:
         except OSError as error:
             raise explain("put away", places.pending, error) from None
         sync_folder(places.backups)
-        ended = sorted(entry for entry in os.listdir(places.backups) if entry[:1].isdigit())
-        for old in ended[:-KEPT]:
-            shutil.rmtree(os.path.join(places.backups, old), ignore_errors=True)
+        # this one stays even if the clock was set back
+        ended = (os.path.join(places.backups, entry) for entry in os.listdir(places.backups) if entry[:1].isdigit())
+        for old in sorted(path for path in ended if path != target)[: -(KEPT - 1)]:
+            shutil.rmtree(old, ignore_errors=True)
         return target
+
+    @staticmethod
+    def _forget(copy: str, *, secret: bool) -> None:
+        # a copy that was put back by a second name is the live file, and kube-apiserver misses changes of a file that
+        # has two names
+        with contextlib.suppress(OSError):
+            names = os.lstat(copy).st_nlink
+            try:
+                if secret or names > 1:
+                    os.unlink(copy)
+            except OSError:
+                if names == 1:
+                    os.truncate(copy, 0)
+
+
+def _scratch(places: Places) -> str:
+    return places.pending + ".new"
+
+
+def discard_scratch(places: Places) -> None:
+    """Remove the unfinished copy of a run that was killed before it changed anything. The lock is held."""
+    shutil.rmtree(_scratch(places), ignore_errors=True)
+
+
+def read_pending(places: Places) -> dict[str, t.Any] | None:
+    """Give the journal of a change that has begun and not ended; None if there is none or it says nothing."""
+    try:
+        journal = json.loads(read_regular(os.path.join(places.pending, "journal.json")))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return journal if isinstance(journal, dict) and journal.keys() >= _FIELDS else None
+
+
+def put_aside_unreadable(places: Places) -> None:
+    """Make way where ``pending`` says nothing that can be understood: keep it for a person, but no key.
+
+    The lock is held. Raises MasterError.
+    """
+    for folder, dummy, names in os.walk(places.pending):
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                if b"PRIVATE KEY-----" in read_regular(path):
+                    os.unlink(path)
+            except OSError:
+                continue
+    target, number = f"{places.pending}.unreadable", 0
+    while os.path.lexists(target):
+        number += 1
+        target = f"{places.pending}.unreadable-{number}"
+    try:
+        os.rename(places.pending, target)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain("put away", places.pending, error) from None
 
 
 def prepare(places: Places) -> None:

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
 
 from . import install
-from .backup import Backup, prepare
+from .backup import Backup, discard_scratch, prepare, put_aside_unreadable, read_pending
 from .errors import MasterError, explain
 from .files import checksum, describe_file, loads_together, read_regular
 from .lock import exclusive
-from .observe import read_pending
 from .places import Places
 from .probe import Pair
 from .process import Process, find_apiserver, list_processes
@@ -58,13 +56,16 @@ class Order(t.NamedTuple):
     lock_timeout: float
 
 
-def _check_unmoved(order: Order, places: Places) -> None:
-    """Raise MasterError if anything that is about to be replaced is no longer what was observed."""
+def _read_manifest(order: Order, places: Places) -> bytes:
     try:
-        now = checksum(read_regular(places.real(order.manifest)))
+        return read_regular(places.real(order.manifest))
     except OSError as error:
         raise explain("read", order.manifest, error) from None
-    if now != order.manifest_seen:
+
+
+def _check_unmoved(order: Order, places: Places) -> None:
+    """Raise MasterError if anything that is about to be replaced is no longer what was observed."""
+    if checksum(_read_manifest(order, places)) != order.manifest_seen:
         raise MasterError(
             f"{order.manifest} was changed by another hand since it was looked at; nothing was written and that change "
             "is kept: run again to decide anew."
@@ -111,7 +112,7 @@ def _stage_all(order: Order, places: Places) -> tuple[list[install.Staged], inst
             manifest = install.stage(
                 install.NewFile(real, content, status.st_mode & 0o7777, status.st_uid, status.st_gid)
             )
-    except MasterError:
+    except BaseException:
         install.discard(staged)
         raise
     return staged, manifest
@@ -146,31 +147,50 @@ def _running(text: str, places: Places) -> Process | None:
     return find_apiserver(list_processes(), text) if places.live else None
 
 
-def _put_back(backup: Backup, places: Places) -> str | None:
-    """Put the old manifest back, then the old files. Says in a sentence what stood in the way, or None."""
+def _is_edited(backup: Backup) -> bool:
+    """Tell whether the manifest is neither the old nor the new one, or gone."""
+    entry = backup.journal["manifest"]
+    if entry is None:
+        return False
+    try:
+        now = checksum(read_regular(entry["path"]))
+    except FileNotFoundError:
+        return True
+    return now not in (entry["checksum"], backup.journal["manifest_new"])
+
+
+def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
+    """Put the old manifest back, then the old files. Says in a sentence what stood in the way, or None.
+
+    arrived: whether the new manifest may have been in place. If so, another hand's edit may build on it and on
+    the new files, and nothing is touched; if not, it builds on the old files, and they come back.
+    """
     backup.note_rolling_back()
     entry = backup.journal["manifest"]
     try:
-        if entry is not None:
-            now = checksum(read_regular(entry["path"]))
-            if now == backup.journal["manifest_new"]:
-                backup.restore(entry)
-            elif now != entry["checksum"]:
+        if _is_edited(backup):
+            if arrived:
                 kept = backup.close("left alone")
-                return f"The manifest was edited by another hand meanwhile and is left as it is; the old state lies in {kept}."
+                return (
+                    "The manifest was edited by another hand meanwhile and is left as it is; the old state lies in "
+                    f"{kept}."
+                )
+        elif entry is not None and checksum(read_regular(entry["path"])) != entry["checksum"]:
+            backup.restore(entry)
         backup.restore_files()
     except (OSError, MasterError) as error:
-        return f"Going back failed, too ({str(error).rstrip('.')}); the old state lies in {places.pending}: run again to go on."
+        why = str(error if isinstance(error, MasterError) else explain("read", entry["path"], error)).rstrip(".")
+        return f"Going back failed, too ({why}); the old state lies in {places.pending}: run again to go on."
     return None
 
 
-def _go_back(backup: Backup, places: Places) -> dict[str, t.Any]:
+def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> dict[str, t.Any]:
     """Go back to the old state and wait until it serves. Returns ``rolled_back`` and ``way_back``, a sentence."""
-    obstacle = _put_back(backup, places)
+    obstacle = _put_back(backup, places, arrived=arrived)
     if obstacle:
         return {"rolled_back": False, "way_back": obstacle}
     note = backup.journal
-    if not places.live or not note["wait"]:
+    if not places.live or not note["wait"] or _is_edited(backup):
         backup.close("rolled back")
         return {"rolled_back": True, "way_back": "The old state is back."}
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
@@ -220,7 +240,8 @@ def _only_wait(order: Order, places: Places) -> dict[str, t.Any]:
         "rolled_back": False,
     }
     if places.live and order.wait:
-        expected = _expectation(_note(order, "", None), places, None)
+        text = _read_manifest(order, places).decode("utf-8", "replace")
+        expected = _expectation(_note(order, text, None), places, None)
         outcome = wait_until_serving(expected, places, order.wait)
         result.update(seconds=round(outcome.seconds, 1), probe=outcome.probe)
         if not outcome.serving:
@@ -237,22 +258,23 @@ def _put_all(order: Order, places: Places, staged: t.Iterable[install.Staged], m
         install.put(file)
     if manifest is not None:
         # the last look: from here to the rename there is no room for another hand but the blink of an eye
-        if checksum(read_regular(places.real(order.manifest))) != order.manifest_seen:
+        if checksum(_read_manifest(order, places)) != order.manifest_seen:
             raise MasterError(f"{order.manifest} was changed by another hand in this moment; that change is kept.")
         install.put(manifest)
 
 
 def _write(order: Order, places: Places) -> dict[str, t.Any]:
     """Write files and manifest, wait, go back if need be. The lock is held."""
+    before = _read_manifest(order, places).decode("utf-8", "replace")
     staged, manifest = _stage_all(order, places)
     text = order.manifest_text
-    old = _running(text or "", places)
+    old = _running(before, places)
     try:
         backup = Backup.begin(
             places,
             files=[file.path for file in staged],
             manifest=places.real(order.manifest) if text is not None else None,
-            note=_note(order, text or "", old),
+            note=_note(order, before if text is None else text, old),
         )
     except MasterError:
         install.discard([*staged, *([manifest] if manifest else [])])
@@ -261,7 +283,7 @@ def _write(order: Order, places: Places) -> dict[str, t.Any]:
         _put_all(order, places, staged, manifest)
     except (OSError, MasterError) as error:
         install.discard([*staged, *([manifest] if manifest else [])])
-        way_back = _go_back(backup, places)
+        way_back = _go_back(backup, places, arrived=False)
         raise MasterError(f"{str(error).rstrip('.')}. {way_back['way_back']}") from None
     result: dict[str, t.Any] = {
         "changed": True,
@@ -292,6 +314,10 @@ def change(order: Order, places: Places) -> dict[str, t.Any]:
             raise MasterError(
                 f"A change that was cut off is noted in {places.pending}; run again: the next run finishes it."
             )
+        put_aside_unreadable(places)
+        discard_scratch(places)
+        named = [order.manifest, *(file.path for file in order.files), order.bundle, order.certificate, order.key]
+        install.discard_leftovers(places.real(path) for path in named if path)
         _check_unmoved(order, places)
         order = order._replace(files=tuple(file for file in order.files if _really_new(file, places)))
         if not order.files and order.manifest_text is None:
@@ -310,12 +336,10 @@ def _was_written(note: t.Mapping[str, t.Any], manifest: t.Mapping[str, t.Any] | 
 
 
 def _pair_is_broken(note: t.Mapping[str, t.Any], places: Places) -> bool:
-    return bool(
-        note["certificate"]
-        and note["key"]
-        and os.path.exists(places.real(note["certificate"]))
-        and not loads_together(places.real(note["certificate"]), places.real(note["key"]))
-    )
+    if not note["certificate"] or not note["key"]:
+        return False
+    pair = places.real(note["certificate"]), places.real(note["key"])
+    return any(os.path.exists(path) for path in pair) and not loads_together(*pair)
 
 
 def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
@@ -327,13 +351,14 @@ def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
     prepare(places)
     with exclusive(places, lock_timeout):
         note = read_pending(places)
-        with contextlib.suppress(FileNotFoundError):
-            if note is None:
-                os.rename(places.pending, f"{places.pending}.unreadable")
         if note is None:
+            put_aside_unreadable(places)
             return {"changed": False, "recovered": "ended", "msg": "No change was pending."}
         backup = Backup(places, note)
         install.discard_leftovers(entry["path"] for entry in [*note["files"], note["manifest"]] if entry)
+        if backup.ended:
+            backup.close(note["state"])
+            return {"changed": True, "recovered": "ended", "msg": "Put away the notes of a change that had ended."}
         since = f"a change that began at {note['started']} and was cut off"
         if not backup.rolling_back and _was_written(note, note["manifest"]):
             if places.live and note["wait"]:
@@ -342,8 +367,9 @@ def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
                     return {**_failure(outcome, _go_back(backup, places)), "recovered": "rolled back"}
             backup.close("done")
             return {"changed": True, "recovered": "finished", "msg": f"Finished {since}."}
-        if backup.rolling_back or _pair_is_broken(note, places):
-            way_back = _go_back(backup, places)
+        broken = _pair_is_broken(note, places)
+        if backup.rolling_back or broken:
+            way_back = _go_back(backup, places, arrived=not broken)
             return {
                 "changed": True,
                 "failed": not way_back["rolled_back"],

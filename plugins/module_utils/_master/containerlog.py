@@ -40,7 +40,7 @@ def _message(line: str) -> str:
     if line.startswith("{"):
         try:
             return str(json.loads(line).get("log", line)).rstrip()
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return line
     words = line.split(" ", 3)
     return words[3] if len(words) == 4 and words[1] in ("stdout", "stderr") else line

@@ -30,6 +30,6 @@ def explain(action: str, path: str, error: OSError) -> MasterError:
 
     action: a verb phrase such as ``"write"``; path: what it was about.
     """
-    why = os.strerror(error.errno) if error.errno else str(error)
+    why = os.strerror(error.errno) if error.errno else (error.strerror or str(error))
     advice = _WAY_OUT.get(error.errno or 0, "mend that and run again")
     return MasterError(f"Cannot {action} {path}: {why}; {advice}.")

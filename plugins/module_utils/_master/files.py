@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import hashlib
 import os
@@ -14,7 +15,7 @@ import ssl
 import stat
 import typing as t
 
-__all__ = ["LIMIT", "checksum", "describe_file", "loads_together", "read_regular", "stamp"]
+__all__ = ["LIMIT", "accept_weak_keys", "checksum", "describe_file", "loads_together", "read_regular", "stamp"]
 
 # The kubelet reads no manifest above 10 MiB (pkg/kubelet/config/file.go); all that is looked at here is far smaller.
 LIMIT = 10 * 1024 * 1024
@@ -35,10 +36,14 @@ def stamp(status: os.stat_result) -> str:
 def read_regular(path: str) -> bytes:
     """Read a regular file. Raises OSError; a pipe or device in its place is one, too, and never blocks."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
+        # before fdopen, which refuses a folder and then leaves the descriptor open
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file", path)
-        return stream.read(LIMIT + 1)
+            raise OSError(0, "it is not a regular file", path)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(LIMIT + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _name_of_user(uid: int) -> str:
@@ -55,9 +60,16 @@ def _name_of_group(gid: int) -> str:
         return str(gid)
 
 
+def accept_weak_keys(context: ssl.SSLContext) -> None:
+    """Load what kube-apiserver loads: it knows no security level, by which OpenSSL refuses an RSA key of 1024 bits."""
+    with contextlib.suppress(ssl.SSLError):  # OpenSSL 1.0.2 has no levels
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+
+
 def loads_together(certificate: str, key: str) -> bool:
     """Tell whether a certificate's file and a key's file load as one pair, as a TLS client loads them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    accept_weak_keys(context)
     try:
         # the password: an encrypted key must fail here, not ask on a terminal
         context.load_cert_chain(certificate, key, password=lambda: b"")

@@ -24,6 +24,7 @@ __all__ = [
     "put",
     "remove",
     "stage",
+    "stage_link",
     "sync_folder",
 ]
 
@@ -68,11 +69,20 @@ def _keep_label(path: str, temporary: str) -> None:
 
 
 def make_folder(folder: str, mode: int) -> None:
-    """Make a folder and those above it. Raises MasterError."""
-    try:
-        os.makedirs(folder, mode=mode, exist_ok=True)
-    except OSError as error:
-        raise explain("make the folder", folder, error) from None
+    """Make a folder and those above it, all with this mode whatever the umask is. Raises MasterError."""
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        try:
+            os.mkdir(path, 0o700)
+            os.chmod(path, mode)
+        except FileExistsError as error:
+            if not os.path.isdir(path):  # else another run was faster
+                raise explain("make the folder", path, error) from None
+        except OSError as error:
+            raise explain("make the folder", path, error) from None
 
 
 def stage(file: NewFile) -> Staged:
@@ -96,6 +106,23 @@ def stage(file: NewFile) -> Staged:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        raise explain("write", file.path, error) from None
+    return Staged(temporary, file.path)
+
+
+def stage_link(source: str, file: NewFile) -> Staged:
+    """Stage a file that lies elsewhere on the same file system under a second name: a full disk cannot prevent it.
+
+    The content of ``file`` is not used. Raises MasterError.
+    """
+    temporary = _temporary(file.path)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.chown(source, file.uid, file.gid)
+        os.chmod(source, file.mode)
+        os.link(source, temporary)
+    except OSError as error:
         raise explain("write", file.path, error) from None
     return Staged(temporary, file.path)
 
@@ -146,6 +173,8 @@ def check_bundle(bundle: str, *, shown: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(bundle)
+        if not context.cert_store_stats()["x509"]:
+            raise ValueError("only revocation lists")
     except (OSError, ValueError):
         raise MasterError(
             f"{shown} does not load as a CA bundle, so kube-apiserver would not start with it; nothing was changed: "

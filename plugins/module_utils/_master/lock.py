@@ -11,7 +11,7 @@ import os
 import time
 import typing as t
 
-from .errors import MasterError
+from .errors import MasterError, explain
 from .places import Places
 
 __all__ = ["exclusive", "wait_until_free"]
@@ -62,16 +62,20 @@ def exclusive(places: Places, seconds: float) -> t.Iterator[None]:
 
     The kernel gives the lock back when the holder ends, however it ends.
     """
-    descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise explain("lock", places.lock, error) from None
     try:
         if not _acquire(descriptor, fcntl.LOCK_EX, seconds):
             raise _busy(places.lock, _holder(descriptor), seconds)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(
-            descriptor,
-            f"process {os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n".encode(),
-            0,
-        )
+        with contextlib.suppress(OSError):  # a full disk must not stop the way back
+            os.ftruncate(descriptor, 0)
+            os.pwrite(
+                descriptor,
+                f"process {os.getpid()} since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n".encode(),
+                0,
+            )
         yield
     finally:
         os.close(descriptor)

@@ -10,6 +10,7 @@ import re
 import stat
 import typing as t
 
+from .._argv import flag_values
 from .errors import MasterError, explain
 from .files import LIMIT, checksum, read_regular
 from .places import Places
@@ -29,9 +30,12 @@ _FILE_FLAGS = (
 )
 _FLAG_IN_TEXT = re.compile(
     r"--(" + "|".join(name.replace("-", "[-_]") for name in _FILE_FLAGS) + r")"
-    r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}]+)"
+    r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)"
 )
-_PATH_IN_TEXT = re.compile(r"(?<![\w.:/])(/[^\s\"',\]}:]+)")
+_PATH_IN_TEXT = re.compile(r"(?<![\w.:/])(/[^\s\"',\]}:\0]*)")
+_MOUNT_IN_TEXT = re.compile(r"\bmountPath[\"']?:\s*[\"']?(/[^\s\"',\]}:\0]+)")
+# Far more than any manifest needs; with more, looking would take minutes.
+_CANDIDATES = 20000
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
@@ -83,11 +87,15 @@ def list_siblings(path: str, places: Places) -> list[dict[str, t.Any]]:
 
     Source: pkg/kubelet/config/file.go (the pattern ``[^.]*``, any ending, symbolic links to files followed).
     Each has ``name``, ``size`` and ``text``: the text only where it speaks of the same pod, so that the controller
-    can tell whether it defines it; None elsewhere.
+    can tell whether it defines it; None elsewhere. Raises MasterError.
     """
     folder, name = os.path.split(places.real(path))
     siblings: list[dict[str, t.Any]] = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise explain("list", os.path.dirname(path), error) from None
+    for entry in entries:
         if entry.name.startswith(".") or entry.name == name:
             continue
         try:
@@ -105,9 +113,15 @@ def list_siblings(path: str, places: Places) -> list[dict[str, t.Any]]:
 def wanted_files(text: str, argv: t.Sequence[str], extra_folder: str | None) -> set[str]:
     """Give the paths of the files that matter, as flags name them, and as they are called where no flag does."""
     in_flags = {match.group(2) for match in _FLAG_IN_TEXT.finditer(text)}
-    in_flags |= {match.group(2) for match in map(_FLAG_IN_TEXT.match, argv) if match}
+    running = flag_values(argv)
+    in_flags |= {path for name in _FILE_FLAGS for path in running.get(name, ()) if path.startswith("/")}
     folders = {os.path.dirname(path) for path in in_flags} | ({extra_folder} if extra_folder else set())
     return in_flags | {os.path.join(folder, name) for folder in folders for name in _OUR_NAMES}
+
+
+def _folders_above(path: str) -> set[str]:
+    parts = path.split("/")
+    return {"/".join(parts[:count]) for count in range(2, len(parts))}
 
 
 def candidate_files(text: str, wanted: t.Iterable[str]) -> list[str]:
@@ -115,12 +129,19 @@ def candidate_files(text: str, wanted: t.Iterable[str]) -> list[str]:
 
     A path in a flag is one in the container; a volume may take it from another folder of the host. So each
     such path is tried below every folder that the text names, and the controller, which can read the manifest,
-    picks the right one from what was seen.
+    picks the right one from what was seen. Raises MasterError if the text names folders without end.
     """
     found = set(wanted)
     named = {path.rstrip("/") for path in _PATH_IN_TEXT.findall(text)}
-    for path in wanted:
-        for mount in named:
-            if path.startswith(mount + "/"):
-                found |= {folder + path[len(mount) :] for folder in named if folder != mount}
+    mounted = {path.rstrip("/") for path in _MOUNT_IN_TEXT.findall(text)}
+    for path in sorted(found):
+        if path in mounted:  # this file alone, and on the host its name can be another
+            found |= named - {""}
+        for mount in _folders_above(path) & named:
+            if len(found) + len(named) > _CANDIDATES:
+                raise MasterError(
+                    f"The manifest names {len(named)} folders, and a file of a flag may lie in any of them: that is no "
+                    "kube-apiserver manifest; put the right one there."
+                )
+            found |= {folder + path[len(mount) :] for folder in named if folder != mount}
     return sorted(found)

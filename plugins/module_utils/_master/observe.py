@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import typing as t
 
 from .._argv import flag_values, last_value
 from . import manifests
+from .backup import read_pending
 from .errors import MasterError
 from .files import describe_file, loads_together
 from .lock import wait_until_free
@@ -20,20 +20,10 @@ from .probe import Pair, ask
 from .process import Process, endpoint, find_apiserver, list_processes, mounts_of, started_at
 from .routing import service_routing_evidence
 
-__all__ = ["FORMAT", "observe", "read_pending"]
+__all__ = ["FORMAT", "observe"]
 
 # Raised when the shape of an observation changes, so that an action never reads another collection's result.
 FORMAT = 1
-
-
-def read_pending(places: Places) -> dict[str, t.Any] | None:
-    """Give the journal of a change that has begun and not ended; None if there is none or it says nothing."""
-    try:
-        with open(os.path.join(places.pending, "journal.json"), encoding="utf-8") as stream:
-            journal = json.load(stream)
-    except (OSError, ValueError):
-        return None
-    return journal if isinstance(journal, dict) else None
 
 
 def _describe_process(process: Process, paths: t.Sequence[str]) -> dict[str, t.Any]:
@@ -72,7 +62,7 @@ def _describe_files(
                 other
                 for other, certificate in files.items()
                 if certificate.get("kind") == "certificates"
-                and "front-proxy-ca" not in other
+                and "front-proxy-ca" not in os.path.basename(other)
                 and loads_together(places.real(other), places.real(path))
             ]
     return files

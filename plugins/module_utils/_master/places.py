@@ -17,7 +17,8 @@ class Places:
     """Paths of one master. ``root`` is a prefix; empty on a live master."""
 
     def __init__(self, root: str | None) -> None:
-        self.root = (root or "").rstrip("/")
+        # absolute, because what changes the master works in another folder than what looks at it
+        self.root = os.path.abspath(root).rstrip("/") if root else ""
 
     @property
     def live(self) -> bool:

@@ -10,6 +10,8 @@ import json
 import ssl
 import typing as t
 
+from .files import accept_weak_keys
+
 __all__ = ["PROBE_USER", "Pair", "ask"]
 
 # Who the probe says it is: no such user exists, and /version needs no right but being authenticated.
@@ -32,6 +34,7 @@ def _connect(address: str, port: int, pair: Pair | None) -> http.client.HTTPSCon
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    accept_weak_keys(context)
     if pair is not None:
         context.load_cert_chain(pair.certificate, pair.key, password=lambda: b"")
     return http.client.HTTPSConnection(address, port, timeout=_SECONDS, context=context)
@@ -95,7 +98,8 @@ def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
             found["reload_hook"] = _RELOAD_HOOK in body
         if found["version"] is None:
             found["version"] = _version(_get(connection, "/version", headers)[1])
-    except (OSError, http.client.HTTPException) as error:
+    # ValueError: a header or an address, out of the flags, that cannot be one
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         found["error"] = f"{type(error).__name__}: {error}"
     finally:
         if connection is not None:

@@ -102,7 +102,7 @@ def endpoint(argv: t.Sequence[str]) -> tuple[str, int]:
     port = last_value(values, "secure-port") or "6443"
     if address in ("0.0.0.0", "::", "[::]"):  # noqa: S104
         address = "127.0.0.1"
-    return address.strip("[]"), int(port) if port.isdigit() else 6443
+    return address.strip("[]"), int(port) if port.isdecimal() else 6443
 
 
 def mounts_of(pid: int, paths: t.Iterable[str]) -> list[dict[str, str]]:

@@ -31,7 +31,9 @@ _INTERFACES = {
 
 
 def _program(process: Process) -> str | None:
-    for word in process.argv[:2]:
+    # the second word only behind hyperkube: elsewhere it is an argument (grep kube-proxy)
+    words = process.argv[1:2] if process.name == "hyperkube" else process.argv[:1]
+    for word in words:
         name = word.rsplit("/", 1)[-1]
         if name in _ROUTERS:
             return name

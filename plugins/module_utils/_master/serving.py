@@ -61,6 +61,13 @@ def _wrong_command(process: Process, expected: Expectation) -> str | None:
     return None
 
 
+def _try_to_look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[str, t.Any] | None]:
+    try:
+        return _look(expected)
+    except Exception as error:  # whatever a server does that nobody thought of: the way back must stay open
+        return f"it cannot be looked at ({type(error).__name__}: {error})", None, None
+
+
 def _look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[str, t.Any] | None]:
     """Give what is not yet as it should be (None if nothing), the process, and what the probe saw."""
     if expected.old is not None and is_alive(expected.old):
@@ -89,7 +96,7 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
     starts: list[str] = []  # the logs of the starts since then, in order
     gone_since: float | None = None
     while True:
-        missing, process, seen = _look(expected)
+        missing, process, seen = _try_to_look(expected)
         now = time.monotonic()
         if missing is None:
             return Outcome(True, "", now - began, (), seen)

@@ -50,18 +50,20 @@ def read_file(path: str, *, private: bool = False) -> bytes | None:
     except OSError as exc:
         raise _failure(exc, doing="read", path=path) from None
     try:
-        with os.fdopen(descriptor, "rb") as stream:
-            facts = os.fstat(stream.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise PkiError(f"{path} is not a file.")
-            if private and facts.st_mode & _OPEN_TO_OTHERS:
-                raise PkiError(
-                    f"The private key {path} is open to group or others (mode {stat.S_IMODE(facts.st_mode):04o}); "
-                    f"run chmod 0600 {path}, and replace the key if someone may have read it."
-                )
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise PkiError(f"{path} is not a file.")
+        if private and facts.st_mode & _OPEN_TO_OTHERS:
+            raise PkiError(
+                f"The private key {path} is open to group or others (mode {stat.S_IMODE(facts.st_mode):04o}); "
+                f"run chmod 0600 {path}, and replace the key if someone may have read it."
+            )
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
             data = stream.read(_LARGEST + 1)
-    except OSError as exc:  # a folder opens, but cannot be read
+    except OSError as exc:
         raise _failure(exc, doing="read", path=path) from None
+    finally:
+        os.close(descriptor)
     if len(data) > _LARGEST:
         raise PkiError(f"{path} is larger than {_LARGEST // 1024 // 1024} MiB; that is no certificate or key.")
     return data

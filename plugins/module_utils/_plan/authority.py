@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime
 
 from .._pki.certificate import Certificate
 from .._pki.errors import PkiError
@@ -48,9 +49,11 @@ class Authority:
         """The CA that signs."""
         return self.bundle[0] if self.bundle else None
 
-    def trusted_by(self, holder: Holder) -> bool:
-        """Whether this holder's bundle has the CA already."""
-        return self.signer is not None and self.signer.key_fingerprint in holder.keys
+    def trusted_by(self, holder: Holder, now: datetime) -> bool:
+        """Whether this holder's bundle has the CA already, not necessarily the same certificate, but one that lives."""
+        return self.signer is not None and any(
+            ca.key_fingerprint == self.signer.key_fingerprint and ca.not_after > now for ca in holder.bundle
+        )
 
 
 def holder_of(master: Master, bundle: Seen) -> Holder:
@@ -84,6 +87,10 @@ def _asked_for(holders: t.Sequence[Holder], name: str) -> Authority:
     )
 
 
+def _end(ca: Certificate) -> datetime:
+    return ca.not_after
+
+
 def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Authority:
     """Choose the CA. Raises PlanError with a table if the holders do not agree, and nothing says whose counts."""
     everybody = [Holder(CONTROLLER, folder.ca), *holders]
@@ -95,37 +102,48 @@ def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Author
     common = frozenset.intersection(*(holder.keys for holder in having))
     if not common:
         raise PlanError(
-            "The masters do not hold the same front-proxy CA, so a request would be accepted through one master and refused "
-            "through another; set front_proxy_ca_from to the host whose CA all shall use (the other masters then get that CA "
-            f"and a new pair), or front_proxy_cluster if these are different clusters:\n{_table(having)}"
+            "The masters do not hold the same front-proxy CA, so a request would be accepted through one master and "
+            "refused through another; set front_proxy_ca_from to the host whose CA all shall use (the other masters "
+            "then get that CA and a new pair), or front_proxy_cluster if these are different "
+            f"clusters:\n{_table(having)}"
         )
+    if folder.ca:
+        # as it lies there: its first one signs, and its file is what the masters get
+        return Authority(folder.ca, CONTROLLER, "the controller's")
     first = having[0]
-    # in the order of the first holder, so that the one that signs there goes on signing
-    kept = [ca for ca in first.bundle if ca.key_fingerprint in common]
-    others = [ca for ca in first.bundle if ca.key_fingerprint not in common]
-    where = "the controller's" if first.name == CONTROLLER else f"the one that {first.name} holds"
-    return Authority((*kept, *others), first.name, where)
+    # In the order of the first holder, so that the one that signs there goes on signing; of a CA that was issued anew
+    # for the same key, the certificate that lives longest.
+    newest = {
+        key: max((ca for holder in having for ca in holder.bundle if ca.key_fingerprint == key), key=_end)
+        for key in first.keys
+    }
+    ordered = sorted(first.bundle, key=lambda ca: ca.key_fingerprint not in common)
+    keys = dict.fromkeys(ca.key_fingerprint for ca in ordered)
+    return Authority(tuple(newest[key] for key in keys), first.name, f"the one that {first.name} holds")
 
 
-def refuse_shared(authority: Authority, master: Master, names: str | None, wish: Wish) -> str | None:
+def refuse_shared(bundle: t.Sequence[Certificate], master: Master, *, names: str | None, wish: Wish) -> str | None:
     """Refuse a front-proxy CA that is also the CA of the cluster's own client certificates, compared by key.
 
+    bundle: all that this master will trust;
     names: the value that --requestheader-allowed-names has or gets. Returns a warning where it is allowed.
     Source: kube-apiserver 1.35 and newer refuses equal certificates with no names (PR 131411, issue 119267).
     """
     client_keys = {ca.key_fingerprint: ca for ca in master.client_cas()}
-    shared = [ca for ca in authority.bundle if ca.key_fingerprint in client_keys]
+    shared = [ca for ca in bundle if ca.key_fingerprint in client_keys]
     if not shared:
         return None
-    what = f"The front-proxy CA {shared[0].subject} is the key of the cluster's client CA (--client-ca-file)"
+    what = f"The front-proxy CA {shared[0].subject} has the key of the cluster's client CA (--client-ca-file)"
     if not names:
         raise PlanError(
-            f"{what}, and --requestheader-allowed-names is empty: anyone with a client certificate of this cluster becomes "
-            "anyone, and kube-apiserver 1.35 and newer will not start; set front_proxy_allowed_names, and give the front proxy a CA of its own."
+            f"{what}, and --requestheader-allowed-names is empty: anyone with a client certificate of this cluster "
+            "becomes anyone, and kube-apiserver 1.35 and newer will not start; set front_proxy_allowed_names, and "
+            "give the front proxy a CA of its own."
         )
     if not wish.allow_shared_ca:
         raise PlanError(
-            f"{what}: whoever gets a client certificate with the name {names} becomes anyone in this cluster; give the front proxy "
-            "a CA of its own (a --requestheader-client-ca-file of its own), or accept it with front_proxy_allow_shared_ca: true."
+            f"{what}: whoever gets a client certificate with the name {names} becomes anyone in this cluster; give "
+            "the front proxy a CA of its own (a --requestheader-client-ca-file of its own), or accept it with "
+            "front_proxy_allow_shared_ca: true."
         )
     return f"{what}; accepted, since front_proxy_allow_shared_ca is set."

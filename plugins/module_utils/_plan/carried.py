@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._argv import normalize
 from .clusters import ClusterSettings
 from .errors import PlanError
 from .wish import Wish
@@ -20,6 +21,20 @@ def _names(value: t.Any, variable: str) -> tuple[str, ...]:
     if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
         return tuple(value)
     raise PlanError(f"{variable} is {value!r}; it takes a list of names.")
+
+
+def _text(value: t.Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _truth(value: t.Any, variable: str) -> bool:
+    """Read a boolean as people write it in an inventory, where ``false`` can be a text."""
+    word = str(value).strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("false", "no", "off", "0", "none", ""):
+        return False
+    raise PlanError(f"{variable} is {value!r}; it takes true or false.")
 
 
 def _flag_value(name: str, value: t.Any) -> str | None:
@@ -37,28 +52,32 @@ def _flag_value(name: str, value: t.Any) -> str | None:
 
 
 def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:
-    """Give flags as kube-apiserver reads them: booleans in small letters, lists with commas. Raises PlanError."""
-    return {str(name): _flag_value(str(name), value) for name, value in flags.items()}
+    """Give flags as kube-apiserver reads them: names with dashes between words and none in front, booleans in small
+    letters, lists with commas. Raises PlanError.
+    """
+    return {normalize(str(name)): _flag_value(str(name), value) for name, value in flags.items()}
 
 
 def read_wish(carried: t.Mapping[str, t.Any]) -> Wish:
     """Build the wish for one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
     extra = carried.get("extra_flags") or {}
     if not isinstance(extra, dict):
-        raise PlanError("front_proxy_extra_flags takes names of flags with their values.")
+        raise PlanError(
+            f"front_proxy_extra_flags is {extra!r}; it takes names of flags with their values, such as {{'v': 2}}."
+        )
     routing = carried.get("aggregator_routing", "auto")
     names = carried.get("allowed_names")
     return Wish(
-        common_name=carried.get("common_name") or None,
+        common_name=_text(carried.get("common_name")),
         allowed_names=None if names is None or names == "" else _names(names, "front_proxy_allowed_names"),
         username_headers=_names(carried["username_headers"], "front_proxy_username_headers"),
         group_headers=_names(carried["group_headers"], "front_proxy_group_headers"),
         extra_headers_prefix=_names(carried["extra_headers_prefix"], "front_proxy_extra_headers_prefix"),
         routing=str(routing).lower(),
-        extra_flags=read_flags(extra),
-        certificates_dir=carried.get("certificates_dir") or None,
-        ca_from=carried.get("ca_from") or None,
-        allow_shared_ca=bool(carried.get("allow_shared_ca")),
+        extra_flags={str(name): _flag_value(str(name), value) for name, value in extra.items()},
+        certificates_dir=_text(carried.get("certificates_dir")),
+        ca_from=_text(carried.get("ca_from")),
+        allow_shared_ca=_truth(carried.get("allow_shared_ca"), "front_proxy_allow_shared_ca"),
     )
 
 

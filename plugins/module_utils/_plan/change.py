@@ -60,8 +60,8 @@ class WriteFile:
 
 @dataclass(frozen=True)
 class MasterChange:
-    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each file and folder, flag_reasons: for
-    each flag; restart: why kube-apiserver must restart, or empty.
+    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each file and folder,
+    flag_reasons: for each flag; restart: why kube-apiserver must restart, or empty.
     """
 
     text: str | None
@@ -107,9 +107,9 @@ def _difference(wish: FileWish, seen: Seen, master: Master) -> str | None:
         return "has another content"
     if seen.facts["mode"] != wish.mode:
         return f"has mode {seen.facts['mode']}, not {wish.mode}"
-    for name in ("owner", "group"):
+    for name, number in (("owner", "uid"), ("group", "gid")):
         wanted = getattr(wish, name)
-        if wanted is not None and wanted not in (seen.facts[name], str(seen.facts[name[0] + "id"])):
+        if wanted is not None and wanted not in (seen.facts[name], str(seen.facts[number])):
             return f"has the {name} {seen.facts[name]}, not {wanted}"
     return None
 
@@ -119,7 +119,10 @@ def _owner(seen: Seen, master: Master) -> tuple[int | None, int | None]:
     if seen.exists:
         return seen.facts["uid"], seen.facts["gid"]
     own_key = master.pod.flag("tls-private-key-file")
-    facts = master.seen(own_key).facts if own_key else {}
+    try:
+        facts = master.seen(own_key).facts if own_key else {}
+    except PlanError:
+        return None, None  # it does not lie on the host
     return facts.get("uid"), facts.get("gid")
 
 
@@ -148,7 +151,7 @@ def _digest(wishes: t.Sequence[FileWish]) -> str:
 
 def _flag_reasons(master: Master, flags: t.Mapping[str, str | None]) -> tuple[str, ...]:
     reasons = []
-    for name, wanted in flags.items():
+    for name, wanted in master.as_written(flags).items():
         now = master.pod.flag(name)
         if now != wanted:
             change = "is taken out" if wanted is None else f"is set to {wanted!r}"

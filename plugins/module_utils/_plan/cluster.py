@@ -13,7 +13,7 @@ from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY
 from .._pki.lifetime import RenewBefore, iso
 from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
 from .change import decide_change
-from .errors import PlanError
+from .errors import HostError, PlanError, about_host
 from .flags import AGGREGATION_FLAGS, Flags, common_name_for, read_list, wanted_flags
 from .master import Master
 from .pair import PairVerdict, controller_pair, due_warning, judge_pair
@@ -26,15 +26,21 @@ _SOON = timedelta(days=365)
 
 
 class UnseenMasters(PlanError):
-    """No CA is known, and masters that were not looked at may hold one."""
+    """Masters that were not looked at may hold, or are said to hold, the CA that is needed."""
 
-    def __init__(self, hosts: t.Sequence[str]) -> None:
+    def __init__(self, hosts: t.Sequence[str], *, asked_for: bool) -> None:
         self.hosts = tuple(hosts)
         names = ", ".join(self.hosts)
+        if asked_for:
+            super().__init__(
+                f"front_proxy_ca_from is {names}, which could not be looked at; run without --limit, make this master "
+                "reachable, or name another one."
+            )
+            return
         super().__init__(
-            f"No front-proxy CA was found, and {names} of this cluster could not be looked at: one of them may hold the CA, and a second "
-            "one would split the cluster; run without --limit, make these masters reachable, take them out of the inventory, or put "
-            "the CA into the PKI folder of the controller."
+            f"No front-proxy CA was found, and {names} of this cluster could not be looked at: one of them may hold "
+            "the CA, and a second one would split the cluster; run without --limit, make these masters reachable, "
+            "take them out of the inventory, or put the CA into the PKI folder of the controller."
         )
 
 
@@ -83,8 +89,8 @@ def _refuse_several_clusters(masters: t.Sequence[Master]) -> None:
     for name, keys in known[1:]:
         if not keys & known[0][1]:
             raise PlanError(
-                f"{known[0][0]} and {name} have different client CAs (--client-ca-file), so they are masters of different "
-                "clusters; give the hosts of each cluster a front_proxy_cluster of their own."
+                f"{known[0][0]} and {name} have different client CAs (--client-ca-file), so they are masters of "
+                "different clusters; give the hosts of each cluster a front_proxy_cluster of their own."
             )
 
 
@@ -98,8 +104,9 @@ def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
         )
     if ca.not_after <= now:
         raise PlanError(
-            f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it signed is accepted; "
-            "move it away on the controller and on every master, and run again: a new one is made then."
+            f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it "
+            "signed is accepted; move it away on the controller and on every master, and run again: a new one is "
+            "made then."
         )
     if ca.not_after - now < _SOON:
         return (f"The front-proxy CA {ca.subject} ends on {iso(ca.not_after)}; plan its rotation.",)
@@ -113,8 +120,9 @@ def _refuse_replacing(folder: PkiFolder, authority: Authority) -> None:
         and authority.signer.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}
     ):
         raise PlanError(
-            f"front_proxy_ca_from asks for {authority.reason.partition(',')[0]}, but {folder.path} on the controller holds another CA "
-            f"({folder.ca[0].subject}), which is never replaced; move that folder away first, or set front_proxy_ca_from to {CONTROLLER}."
+            f"front_proxy_ca_from asks for {authority.reason.partition(',')[0]}, but {folder.path} on the controller "
+            f"holds another CA ({folder.ca[0].subject}), which is never replaced; move that folder away first, or set "
+            f"front_proxy_ca_from to {CONTROLLER}."
         )
 
 
@@ -124,10 +132,14 @@ def _refuse_unsignable(
     host, verdict = needing[0]
     why = verdict.reason.text if verdict.reason else ""
     signer = authority.signer
-    raise PlanError(
-        f"{host.name} needs a new proxy-client pair ({why}), which only the key of the CA {signer.subject if signer else ''} can sign, and "
-        f"{folder.path}/{CA_KEY} is not there; copy it from where it is (kubeadm keeps it as {host.folder(None)}/{CA_KEY} on its masters, mode 0600), "
-        f"or put a signed pair there as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew front-proxy-client on that master."
+    raise HostError(
+        host.name,
+        f"{host.name} needs a new proxy-client pair ({why}), which only the key of the CA "
+        f"{signer.subject if signer else ''} can sign, and "
+        f"{folder.path}/{CA_KEY} is not there; copy it from where it is (kubeadm keeps it as "
+        f"{host.folder(None)}/{CA_KEY} on its masters, mode 0600), "
+        f"or put a signed pair there as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew "
+        "front-proxy-client on that master.",
     )
 
 
@@ -180,6 +192,27 @@ def _path(master: Master, flags: t.Mapping[str, Flags], flag: str) -> str:
     return flags[master.name].values[flag] or ""
 
 
+def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str]) -> None:
+    """No CA is known: refuse to make one where a master may hold one that could not be seen or read."""
+    for holder in holders:
+        if holder.problem:
+            raise HostError(
+                holder.name,
+                f"{holder.problem.rstrip('.')}, and no other master has a front-proxy CA: this may be what is left of "
+                "it, so none is made; put the right certificate there, or move that file away, then run again.",
+            )
+    if unseen:
+        raise UnseenMasters(unseen, asked_for=False)
+
+
+def _shared(master: Master, flags: Flags, authority: Authority, holder: Holder, wish: Wish, now: datetime) -> list[str]:
+    """Refuse or warn of a front-proxy CA that is the client CA, among all that this master trusts afterwards."""
+    kept = holder.bundle if authority.trusted_by(holder, now) else ()
+    names = flags.values["requestheader-allowed-names"]
+    warning = refuse_shared([*authority.bundle, *kept], master, names=names, wish=wish)
+    return [f"{master.name}: {warning}"] if warning else []
+
+
 def _judge_pairs(
     masters: t.Sequence[Master],
     flags: t.Mapping[str, Flags],
@@ -187,17 +220,18 @@ def _judge_pairs(
     renew_before: RenewBefore,
     now: datetime,
 ) -> dict[str, PairVerdict]:
-    return {
-        master.name: judge_pair(
-            master.seen(_path(master, flags, "proxy-client-cert-file")),
-            master.seen(_path(master, flags, "proxy-client-key-file")),
-            cas=authority.bundle,
-            allowed_names=read_list(_path(master, flags, "requestheader-allowed-names")) or (),
-            renew_before=renew_before,
-            now=now,
-        )
-        for master in masters
-    }
+    verdicts = {}
+    for master in masters:
+        with about_host(master.name):
+            verdicts[master.name] = judge_pair(
+                master.seen(_path(master, flags, "proxy-client-cert-file")),
+                master.seen(_path(master, flags, "proxy-client-key-file")),
+                cas=authority.bundle,
+                allowed_names=read_list(_path(master, flags, "requestheader-allowed-names")) or (),
+                renew_before=renew_before,
+                now=now,
+            )
+    return verdicts
 
 
 def _needing_pair(
@@ -224,16 +258,30 @@ def _needing_pair(
     return [master.name for master in needing], warnings
 
 
+def _why_not_trusted(authority: Authority, holder: Holder) -> str:
+    if holder.problem:
+        return holder.problem.rstrip(".")
+    if not holder.bundle:
+        return "it had none"
+    if authority.signer and authority.signer.key_fingerprint in holder.keys:
+        return "the certificate that its file held for this CA has expired"
+    return "its file held another"
+
+
 def _files_for(
-    master: Master, flags: t.Mapping[str, Flags], authority: Authority, holder: Holder, new_pair_because: str
+    master: Master,
+    flags: t.Mapping[str, Flags],
+    authority: Authority,
+    holder: Holder,
+    new_pair_because: str,
+    now: datetime,
 ) -> tuple[dict[str, str], list[str]]:
     """Give what must be copied from the controller's folder to this master, in the order of writing, and why."""
     files: dict[str, str] = {}
     reasons = []
-    if not authority.trusted_by(holder):
+    if not authority.trusted_by(holder, now):
         files[_path(master, flags, "requestheader-client-ca-file")] = CA_CERTIFICATE
-        before = holder.problem.rstrip(".") or ("its file held another" if holder.bundle else "it had none")
-        reasons.append(f"it gets the front-proxy CA, because {before}")
+        reasons.append(f"it gets the front-proxy CA, because {_why_not_trusted(authority, holder)}")
     if new_pair_because:
         files[_path(master, flags, "proxy-client-key-file")] = CLIENT_KEY
         files[_path(master, flags, "proxy-client-cert-file")] = CLIENT_CERTIFICATE
@@ -258,30 +306,33 @@ def decide_cluster(
     looked at; unseen: those that were not; folder: the controller's; wishes: by master.
     """
     wish = wishes[masters[0].name]
-    for each in wishes.values():
-        each.check()
+    for name, each in wishes.items():
+        with about_host(name):
+            each.check()
     _refuse_several_clusters([*masters, *others])
     common_name = common_name_for(masters, wish)
-    flags = {
-        master.name: wanted_flags(master, wishes.get(master.name, wish), common_name=common_name)
-        for master in [*masters, *others]
-    }
-    holders = {
-        master.name: holder_of(master, master.seen(_path(master, flags, "requestheader-client-ca-file")))
-        for master in [*masters, *others]
-    }
+    flags: dict[str, Flags] = {}
+    holders: dict[str, Holder] = {}
+    for master in [*masters, *others]:
+        with about_host(master.name):
+            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), common_name=common_name)
+            bundle = master.seen(_path(master, flags, "requestheader-client-ca-file"))
+            holders[master.name] = holder_of(master, bundle)
+    if wish.ca_from and wish.ca_from in unseen:
+        raise UnseenMasters([wish.ca_from], asked_for=True)
     authority = choose(folder, list(holders.values()), wish)
-    if authority.origin is None and unseen:
-        raise UnseenMasters(unseen)
+    if authority.origin is None:
+        _refuse_making(holders.values(), unseen)
     _refuse_replacing(folder, authority)
     warnings = [*_check_signer(authority, now)]
     for master in masters:
-        names = flags[master.name].values["requestheader-allowed-names"]
-        shared = refuse_shared(authority, master, names, wishes[master.name])
-        warnings += [f"{master.name}: {shared}"] if shared else []
+        with about_host(master.name):
+            name = master.name
+            warnings += _shared(master, flags[name], authority, holders[name], wishes[name], now)
     verdicts = _judge_pairs(masters, flags, authority, renew_before, now)
+    # the module front_proxy_client, too, takes only what the first one signed
     ours = controller_pair(
-        folder, cas=authority.bundle, allowed_names=(common_name,), renew_before=renew_before, now=now
+        folder, cas=authority.bundle[:1], allowed_names=(common_name,), renew_before=renew_before, now=now
     )
     needing, more = _needing_pair(masters, verdicts, authority, folder, ours)
     reasons = {name: verdicts[name].reason for name in needing}
@@ -289,8 +340,9 @@ def decide_cluster(
     hosts = []
     for master in masters:
         verdict, holder = verdicts[master.name], holders[master.name]
-        files, why = _files_for(master, flags, authority, holder, because.get(master.name, ""))
-        hosts.append(_plan_host(master, flags[master.name], files, why, holder, verdict, container))
+        files, why = _files_for(master, flags, authority, holder, because.get(master.name, ""), now)
+        with about_host(master.name):
+            hosts.append(_plan_host(master, flags[master.name], files, why, holder, verdict, container))
     healthy = {master.name: master.healthy for master in masters}
     return ClusterPlan(
         authority=authority,

@@ -15,7 +15,7 @@ from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
 from .._pki.lifetime import BACKDATE, RenewBefore, iso
 from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
-from .errors import PlanError
+from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
 from .wish import Wish
 
@@ -24,7 +24,7 @@ __all__ = ["ClusterSettings", "Report", "plan_clusters"]
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """What holds for a whole cluster. folder: the controller's PKI folder of it; container: of the server in its pod."""
+    """What holds for a whole cluster. folder: its PKI folder on the controller; container: the server's in its pod."""
 
     folder: str
     renew_before: str
@@ -33,8 +33,9 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of one master. targeted: it is to be brought to the wanted state in this run; facts: its observation,
-    None if there is none; failure: why not, empty if it was just not looked at; wish, settings: None without facts.
+    """What is known of one master. targeted: it is to be brought to the wanted state in this run; facts: its
+    observation, None if there is none; failure: why not, empty if it was just not looked at; wish, settings: None
+    without facts.
     """
 
     name: str
@@ -46,21 +47,11 @@ class Report:
     settings: ClusterSettings | None
 
 
-class _HostRefused(Exception):
-    """One host of a cluster cannot be worked on."""
-
-    def __init__(self, host: str, message: str) -> None:
-        super().__init__(message)
-        self.host = host
-
-
 def _read(report: Report, settings: ClusterSettings, now: datetime) -> Master:
-    try:
+    with about_host(report.name):
         return read_master(
             report.name, report.facts or {}, container=settings.container, now=now, backdate=BACKDATE.total_seconds()
         )
-    except PlanError as error:
-        raise _HostRefused(report.name, str(error)) from None
 
 
 def _decide(
@@ -69,7 +60,7 @@ def _decide(
     targeted = [report for report in reports if report.targeted]
     for report in targeted:
         if report.facts is None:
-            raise _HostRefused(report.name, report.failure)
+            raise HostError(report.name, report.failure)
     settings = targeted[0].settings
     if settings is None:
         raise PlanError(
@@ -114,6 +105,8 @@ def _host_result(host: HostPlan, folder: str, after: t.Iterable[str]) -> dict[st
 def _refused(reports: t.Sequence[Report], culprit: str, message: str) -> dict[str, dict[str, t.Any]]:
     """Give every targeted host of a cluster an error: the culprit its own, the others why they are not begun."""
     short = message.splitlines()[0]
+    if short.endswith(":"):  # a table follows, which its own host shows
+        short = f"{short[:-1]}."
     hosts = {}
     for report in reports:
         if report.targeted:
@@ -184,13 +177,11 @@ def plan_clusters(
         leader = next(report.name for report in members if report.targeted)
         try:
             plan, settings = _decide(members, read_folder, now)
-        except _HostRefused as error:
-            hosts.update(_refused(members, error.host, str(error)))
-            clusters[name] = _refused_cluster(members, leader, error.host, str(error), ())
         except PlanError as error:
-            hosts.update(_refused(members, leader, str(error)))
+            culprit = error.host if isinstance(error, HostError) else leader
             look_at = error.hosts if isinstance(error, UnseenMasters) else ()
-            clusters[name] = _refused_cluster(members, leader, leader, str(error), look_at)
+            hosts.update(_refused(members, culprit, str(error)))
+            clusters[name] = _refused_cluster(members, leader, culprit, str(error), look_at)
         else:
             after = {name: plan.order[:place] for place, name in enumerate(plan.order)}
             hosts.update(

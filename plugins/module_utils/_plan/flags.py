@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import typing as t
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from .errors import PlanError
 from .master import Master
 from .wish import DEFAULT_COMMON_NAME, Wish, check_release
 
-__all__ = ["AGGREGATION_FLAGS", "Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags"]
+__all__ = ["AGGREGATION_FLAGS", "Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags", "write_list"]
 
 # The seven of the documentation ("Configure the Aggregation Layer").
 AGGREGATION_FLAGS = (
@@ -56,6 +57,13 @@ def read_list(value: str | None) -> tuple[str, ...] | None:
         return (value,)
 
 
+def write_list(values: t.Sequence[str]) -> str:
+    """Write a list flag so that read_list, and kube-apiserver, gives these values."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
 def allowed_names(master: Master) -> tuple[str, ...] | None:
     """The names that this master's flag allows now; None if it is not set, empty if any name is allowed."""
     names = read_list(master.pod.flag("requestheader-allowed-names"))
@@ -69,9 +77,8 @@ def common_name_for(masters: t.Sequence[Master], wish: Wish) -> str:
     if wish.allowed_names:
         return wish.allowed_names[0]
     lists = [names for names in map(allowed_names, masters) if names]
-    if not lists or any(DEFAULT_COMMON_NAME in names for names in lists):
-        return DEFAULT_COMMON_NAME
-    return next((name for name in lists[0] if all(name in names for names in lists)), DEFAULT_COMMON_NAME)
+    everywhere = [name for name in (DEFAULT_COMMON_NAME, *(lists or [()])[0]) if all(name in names for names in lists)]
+    return everywhere[0] if everywhere else DEFAULT_COMMON_NAME
 
 
 def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
@@ -79,7 +86,8 @@ def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
     if now:
         if not now.startswith("/") or "$(" in now:
             raise PlanError(
-                f"--{flag} is {now!r}, which is no absolute path, so its file cannot be found; correct it in the manifest."
+                f"--{flag} is {now!r}, which is no absolute path, so its file cannot be found; correct it in the "
+                "manifest."
             )
         return now
     path = f"{master.folder(wish.certificates_dir)}/{_FILES[flag]}"
@@ -108,7 +116,7 @@ def _headers(master: Master, flag: str, needed: t.Sequence[str], reasons: list[s
         reasons.append(f"--{flag} did not hold {', '.join(added)}" if added else f"--{flag} held an empty name")
     else:
         return master.pod.flag(flag) or ""
-    return ",".join(wanted)
+    return write_list(wanted)
 
 
 def _names(master: Master, wish: Wish, needed: str, reasons: list[str], warnings: list[str]) -> str:
@@ -118,24 +126,27 @@ def _names(master: Master, wish: Wish, needed: str, reasons: list[str], warnings
     if wish.allowed_names is not None:
         if now is None or set(now) != set(wish.allowed_names):
             reasons.append(
-                f"--{flag} was {'not set' if now is None else value or 'empty'}, and front_proxy_allowed_names says otherwise"
+                f"--{flag} was {'not set' if now is None else value or 'empty'}, and front_proxy_allowed_names says "
+                "otherwise"
             )
-            return ",".join(wish.allowed_names)
+            return write_list(wish.allowed_names)
         return value or ""
     if now == ():
         warnings.append(
-            f"--{flag} is empty, so any certificate of the front-proxy CA makes a front proxy; set front_proxy_allowed_names to narrow it."
+            f"--{flag} is empty, so any certificate of the front-proxy CA makes a front proxy; set "
+            "front_proxy_allowed_names to narrow it."
         )
         return ""
     wanted = _with_missing(tuple(name for name in now or () if name.strip()), (needed,), fold=False)
     if now is None:
         reasons.append(f"{flag}{_NOT_SET}")
     elif wanted != now:
-        blank = " but an empty name, which no certificate has" if not any(name.strip() for name in now) else ""
-        reasons.append(f"--{flag} held nothing{blank}" if blank else f"--{flag} did not hold {needed}")
+        blank = "an empty name, which no certificate has" if any(not name.strip() for name in now) else ""
+        lacks = "" if needed in now else f"did not hold {needed}"
+        reasons.append(f"--{flag} {' and '.join(part for part in (blank and f'held {blank}', lacks) if part)}")
     else:
         return value or ""
-    return ",".join(wanted)
+    return write_list(wanted)
 
 
 def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None, str]:
@@ -151,7 +162,8 @@ def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None
     if evidence is None:
         return (
             now,
-            "left as it is: what runs beside kube-apiserver cannot be seen below a root; set front_proxy_aggregator_routing",
+            "left as it is: what runs beside kube-apiserver cannot be seen below a root; set "
+            "front_proxy_aggregator_routing",
         )
     if evidence:
         return now, f"left {'as it is' if now else 'unset'}: {'; '.join(evidence)}"
@@ -195,7 +207,7 @@ def wanted_flags(master: Master, wish: Wish, *, common_name: str) -> Flags:
     routing, decided = _routing(master, wish, reasons)
     if routing is not None:
         values[_ROUTING] = routing
-    for name, value in wish.extra_flags.items():
+    for name, value in master.as_written(wish.extra_flags).items():
         if master.pod.flag(name) != value:
             reasons.append(f"--{name} is {'taken out' if value is None else 'set'}, as front_proxy_extra_flags says")
         values[name] = value

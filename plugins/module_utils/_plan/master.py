@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._manifest.errors import ManifestError
+from .._manifest.flags import same_value
 from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
@@ -24,11 +25,23 @@ FORMAT = 1
 
 DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
+# Flags that decisions read: none of them may stand there twice with two values.
+_READ = (
+    *_NEIGHBOURS,
+    "requestheader-client-ca-file",
+    "requestheader-allowed-names",
+    "requestheader-extra-headers-prefix",
+    "requestheader-group-headers",
+    "requestheader-username-headers",
+    "proxy-client-cert-file",
+    "proxy-client-key-file",
+    "enable-aggregator-routing",
+)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A file that the server reads. path: as the flag names it, in the container; host: on the host; facts: observed."""
+    """A file that the server reads. path: as the flag names it, in the container; host: on the host; facts: seen."""
 
     path: str
     host: str
@@ -66,14 +79,23 @@ class Master:
     @property
     def release(self) -> tuple[int, int] | None:
         """The running server's release, or else the image's."""
-        image = self.pod.image or ""
-        tag = image.rpartition("@")[0] or image
-        return parse_release(self.probe.get("version")) or parse_release(tag.rpartition(":")[2])
+        # the registry's host may have dots and a port, too
+        name = (self.pod.image or "").partition("@")[0].rpartition("/")[2]
+        return parse_release(self.probe.get("version")) or parse_release(name.partition(":")[2])
 
     @property
     def healthy(self) -> bool:
         """Whether its server answers, as far as one can run here."""
         return not self.live or bool(self.probe.get("answers"))
+
+    def as_written(self, flags: t.Mapping[str, str | None]) -> dict[str, str | None]:
+        """Give these flags in the manifest's own spelling where that means the same: ``True`` for ``true``."""
+        values = {}
+        for name, wanted in flags.items():
+            now = self.pod.flag(name)
+            same = now is not None and wanted is not None and same_value(name, now, wanted)
+            values[name] = now if same else wanted
+        return values
 
     def folder(self, wanted: str | None) -> str:
         """The folder for files that no flag names yet: the wanted one, or where the other certificates are."""
@@ -112,25 +134,29 @@ def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now:
     """
     if facts.get("format") != FORMAT:
         raise PlanError(
-            "The observation is not one that this release of the collection makes; run apiserver_info of the same release."
+            "The observation is not one that this release of the collection makes; run apiserver_info of the same "
+            "release."
         )
     path = facts["manifest"]["path"]
     try:
         pod = read_pod(facts["manifest"]["text"], container=container, where=path)
+        for flag in _READ:
+            pod.flag(flag)
     except ManifestError as error:
         raise PlanError(str(error)) from None
     for sibling in facts["siblings"]:
         if sibling["text"] and defines_same_pod(sibling["text"], pod):
             other = posixpath.join(posixpath.dirname(path), sibling["name"])
             raise PlanError(
-                f"{other} defines the same pod as {path}, and the kubelet runs whichever comes last by name, whatever its "
-                "ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then run again."
+                f"{other} defines the same pod as {path}, and the kubelet runs whichever comes last by name, whatever "
+                "its ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then "
+                "run again."
             )
     skew = facts.get("clock_skew")
     if skew is not None and abs(skew) > backdate:
         ahead = "ahead of" if skew > 0 else "behind"
         raise PlanError(
-            f"The clock of this master is {abs(skew):.0f} s {ahead} the controller's ({now:%Y-%m-%d %H:%M:%S} UTC): certificates "
-            "would seem not yet valid or expired; set both clocks right (NTP), then run again."
+            f"The clock of this master is {abs(skew):.0f} s {ahead} the controller's ({now:%Y-%m-%d %H:%M:%S} UTC): "
+            "certificates would seem not yet valid or expired; set both clocks right (NTP), then run again."
         )
     return Master(name, facts, pod)

@@ -57,7 +57,7 @@ def build_order(
         "bundle": _host_path(master, flags, "requestheader-client-ca-file"),
         "certificate": _host_path(master, flags, "proxy-client-cert-file"),
         "key": _host_path(master, flags, "proxy-client-key-file"),
-        "flags": dict(flags),
+        "flags": master.as_written(flags),
         "user_header": names[0],
         "pod": f"{master.pod.namespace}_{master.pod.name}",
         "container": master.pod.container,
@@ -98,7 +98,7 @@ def _show_file(write: WriteFile) -> dict[str, str]:
 
 
 def show_change(master: Master, change: MasterChange) -> list[dict[str, str]]:
-    """Give the difference in the form that Ansible shows with ``--diff``: the manifest as text, certificates by their facts."""
+    """Give the difference as Ansible shows it with ``--diff``: the manifest as text, certificates by their facts."""
     shown = [_show_file(write) for write in change.files]
     if change.text is not None:
         path = master.facts["manifest"]["path"]

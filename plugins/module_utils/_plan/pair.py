@@ -87,6 +87,7 @@ def controller_pair(
 def due_warning(host: str, leaf: Certificate) -> str:
     """Say that a pair should be renewed and cannot be from here."""
     return (
-        f"The proxy-client certificate of {host} ends on {iso(leaf.not_after)} and is due for renewal, but the CA's key is not on "
-        "the controller; renew it where the key is (kubeadm certs renew front-proxy-client), or copy the key to the controller."
+        f"The proxy-client certificate of {host} ends on {iso(leaf.not_after)} and is due for renewal, but the CA's "
+        "key is not on the controller; renew it where the key is (kubeadm certs renew front-proxy-client), or copy "
+        "the key to the controller."
     )

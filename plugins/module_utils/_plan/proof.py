@@ -21,11 +21,12 @@ def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
     if process is None:
         return "no kube-apiserver is running"
     running = flag_values(process["argv"])
-    for name, wanted in flags.items():
+    for name, wanted in master.as_written(flags).items():
         seen = running.get(name)
         if (wanted is None and seen) or (wanted is not None and (not seen or set(seen) != {wanted})):
             return f"the running kube-apiserver does not have --{name} as its manifest says"
     if not master.probe.get("accepted"):
         status = master.probe.get("status")
-        return f"the running kube-apiserver does not accept the pair ({f'HTTP {status}' if status else master.probe.get('error') or 'not asked'})"
+        answer = f"HTTP {status}" if status else master.probe.get("error") or "not asked"
+        return f"the running kube-apiserver does not accept the pair ({answer})"
     return ""

@@ -22,6 +22,17 @@ def _failure(result: t.Mapping[str, t.Any] | None) -> str:
     return ""
 
 
+def _not_accepted(proof: t.Mapping[str, t.Any] | None) -> str:
+    """Say that the last look at a running server did not show what it should; empty if it did, or nobody looked."""
+    if not proof or proof.get("root"):
+        return ""
+    probe = proof.get("probe") or {}
+    if probe.get("accepted"):
+        return ""
+    answer = f"HTTP {probe['status']}" if probe.get("status") else probe.get("error") or "no answer"
+    return f"its running kube-apiserver does not accept the pair ({answer}); look at its log, then run again."
+
+
 def _end_of_life(plan: t.Mapping[str, t.Any], proof: t.Mapping[str, t.Any] | None) -> str:
     """Say until when CA and pair of a master live: as it was observed last."""
     ends = {"CA": plan.get("ca_not_after"), "pair": plan.get("pair_not_after")}
@@ -49,6 +60,8 @@ def _done(
         what.append(f"{len(applied['files'])} file{'s' if len(applied['files']) > 1 else ''} written")
     if applied.get("manifest_changed"):
         what.append("manifest changed")
+    if checking and applied.get("restart"):
+        what.append("kube-apiserver restarted")
     if applied.get("restarted"):
         what.append(f"restarted and serving after {applied.get('seconds', 0):.0f} s")
     if applied.get("recovered"):
@@ -61,7 +74,7 @@ def _done(
 
 def _host_lines(name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Any], checking: bool) -> list[str]:
     applied, proof = results.get("applied"), results.get("proof")
-    error = str(plan.get("error") or "") or _failure(applied) or _failure(proof)
+    error = str(plan.get("error") or "") or _failure(applied) or _failure(proof) or _not_accepted(proof)
     lines = [f"{name}: {'FAILED' if error else _done(plan, applied, proof, checking)}"]
     if plan.get("found"):
         lines.append(f"    found: {plan['found']}")
@@ -80,8 +93,8 @@ def summarize(
 ) -> list[str]:
     """Write the summary, a line an entry.
 
-    plan: the result of ``front_proxy_plan``; results: by host ``observed``, ``applied`` and ``proof``, each a task's result
-    or None; checking: check mode.
+    plan: the result of ``front_proxy_plan``; results: by host ``observed``, ``applied`` and ``proof``, each a
+    task's result or None; checking: check mode.
     """
     if not plan.get("hosts"):
         lines = [

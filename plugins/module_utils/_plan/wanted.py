@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._pki.keys import load_key
@@ -44,8 +45,8 @@ def _mode(file: t.Mapping[str, t.Any], is_key: bool) -> str:
     mode = file.get("mode")
     if mode is None:
         return "0600" if is_key else "0644"
-    digits = f"{mode:04o}" if isinstance(mode, int) else str(mode)
-    if not digits.isdigit() or int(digits, 8) > 0o777 or any(digit > "7" for digit in digits):
+    digits = f"{mode:04o}" if isinstance(mode, int) and not isinstance(mode, bool) else str(mode)
+    if not re.fullmatch("0?[0-7]{3}", digits):
         raise PlanError(f"The mode {mode!r} of {file['path']} is not one such as '0644'; write octal digits in quotes.")
     if is_key and int(digits, 8) & 0o007:
         raise PlanError(f"The mode {digits} would let everybody read the private key {file['path']}; use 0600 or 0640.")

@@ -73,6 +73,11 @@ class Wish:
                     f"front_proxy_{name} does not hold {standard}, which is the one that extension API servers read: "
                     "API aggregation would not work; add it to the list."
                 )
+            if any(not value.strip() for value in values):
+                raise PlanError(
+                    f"front_proxy_{name} holds an empty name, and kube-apiserver 1.36 does not start with one; take "
+                    "it out."
+                )
         if self.allowed_names is not None and any(not name.strip() for name in self.allowed_names):
             raise PlanError(
                 "front_proxy_allowed_names holds an empty name: no certificate has that, and kube-apiserver 1.36 does "
@@ -81,7 +86,8 @@ class Wish:
         if self.allowed_names and self.common_name and self.common_name not in self.allowed_names:
             raise PlanError(
                 f"front_proxy_common_name is {self.common_name}, which front_proxy_allowed_names "
-                f"({', '.join(self.allowed_names)}) does not hold: kube-apiserver would refuse our own pair; make them agree."
+                f"({', '.join(self.allowed_names)}) does not hold: kube-apiserver would refuse our own pair; make "
+                "them agree."
             )
         if self.routing not in ("auto", "true", "false"):
             raise PlanError(f"front_proxy_aggregator_routing is {self.routing!r}; it takes auto, true or false.")
@@ -95,8 +101,8 @@ class Wish:
                 )
             if name.startswith("-") or not name or any(character.isspace() or character in "=_" for character in name):
                 raise PlanError(
-                    f"front_proxy_extra_flags holds the name {name!r}; write flags as kube-apiserver's documentation does, "
-                    "without the dashes in front and without a value, such as requestheader-uid-headers."
+                    f"front_proxy_extra_flags holds the name {name!r}; write flags as kube-apiserver's documentation "
+                    "does, without the dashes in front and without a value, such as requestheader-uid-headers."
                 )
 
 
@@ -117,6 +123,6 @@ def check_release(flags: t.Mapping[str, str | None], release: tuple[int, int] | 
         first = _FIRST_RELEASE.get(name)
         if value is not None and first and release and release < first:
             raise PlanError(
-                f"front_proxy_extra_flags sets {name}, which kube-apiserver knows from {first[0]}.{first[1]} on, and this "
-                f"master runs {release[0]}.{release[1]}: it would not start; take the flag out for this master."
+                f"front_proxy_extra_flags sets {name}, which kube-apiserver knows from {first[0]}.{first[1]} on, and "
+                f"this master runs {release[0]}.{release[1]}: it would not start; take the flag out for this master."
             )

@@ -16,7 +16,6 @@ import typing as t
 
 import pytest
 import yaml
-
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import host_path, read_pod
@@ -56,7 +55,7 @@ def load(text: str) -> t.List[t.Any]:
     """Parse a text as the kubelet would, every scalar as a string where it is YAML."""
     if text.lstrip().startswith("{"):
         return [json.loads(text)]
-    return list(yaml.load_all(text.encode("utf-8"), Loader=PARSER))  # noqa: S506
+    return list(yaml.load_all(text.encode("utf-8"), Loader=PARSER))
 
 
 def take_out(documents: t.List[t.Any], container: str) -> t.Dict[str, t.Any]:

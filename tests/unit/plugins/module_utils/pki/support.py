@@ -15,8 +15,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings as ansible_warnings
+from ansible_collections.kubeops.aggregation_layer.plugins.doc_fragments import _pki_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca as ca_values
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client as client_values
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
@@ -136,9 +138,7 @@ def need(program: str) -> str:
     """The path of a program; a test that needs it fails without it."""
     path = shutil.which(program)
     if path is None:
-        pytest.fail(
-            f"The program {program} is not installed; Debian has cfssl and cfssljson in golang-cfssl, openssl in openssl."
-        )
+        pytest.fail(f"The program {program} is not installed; Debian has cfssl in golang-cfssl and openssl in openssl.")
     return path
 
 
@@ -176,7 +176,8 @@ def serial_zero_ca(folder: Path) -> tuple[Path, Path]:
     """(certificate, key) of a CA as kubeadm 1.20 makes it: serial number 0, RSA 2048, made by openssl."""
     certificate, private = folder / "zero.crt", folder / "zero.key"
     openssl(
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=front-proxy-ca", "-set_serial", "0", "-days", "3650",
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=front-proxy-ca",
+        "-set_serial", "0", "-days", "3650",
         "-addext", "basicConstraints=critical,CA:TRUE",
         "-addext", "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign",
         "-keyout", str(private), "-out", str(certificate),
@@ -200,7 +201,8 @@ class ModuleRunner:
         self.warnings.append(warning)
 
     def __call__(self, *, check: bool = False, diff: bool = True, **options: t.Any) -> dict[str, t.Any]:
-        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
+        given = {name: value for name, value in options.items() if value is not None}
+        arguments = {**given, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
         self.warnings.clear()
         for name in ("_global_warnings", "_global_deprecations"):
             getattr(ansible_warnings, name, {}).clear()
@@ -268,3 +270,56 @@ def sign_with_openssl(ca: Path, ca_key: Path, folder: Path, *more: str) -> Certi
         "-extfile", str(extensions), "-out", str(signed), *more,
     )  # fmt: skip
     return read_certificates(signed.read_text(), where=str(signed))[0]
+
+
+def cfssl_ca(folder: Path) -> tuple[str, str]:
+    """(certificate, key) of a CA that cfssl makes, as PEM."""
+    request = {
+        "CN": "front-proxy-ca",
+        "key": {"algo": "ecdsa", "size": 384},
+        "names": [{"C": "DE", "ST": "Bayern", "L": "Fürth", "O": "Example", "OU": "Kubernetes"}],
+        "ca": {"expiry": "87600h"},
+    }
+    (folder / "ca.json").write_text(json.dumps(request))
+    answer = _cfssl("gencert", "-initca", str(folder / "ca.json"))
+    return answer["cert"], answer["key"]
+
+
+def cfssl_client(folder: Path, ca: Path, ca_key: Path) -> tuple[str, str]:
+    """(certificate, key) of a proxy client that cfssl makes and signs, as PEM."""
+    profile = {"expiry": "8760h", "usages": ["signing", "key encipherment", "client auth"]}
+    (folder / "config.json").write_text(json.dumps({"signing": {"default": profile}}))
+    (folder / "c.json").write_text(json.dumps({"CN": "front-proxy-client", "key": {"algo": "rsa", "size": 2048}}))
+    answer = _cfssl(
+        "gencert",
+        "-ca",
+        str(ca),
+        "-ca-key",
+        str(ca_key),
+        "-config",
+        str(folder / "config.json"),
+        str(folder / "c.json"),
+    )
+    return answer["cert"], answer["key"]
+
+
+def _cfssl(*arguments: str) -> dict[str, str]:
+    done = subprocess.run([need("cfssl"), *arguments], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+    answer: dict[str, str] = json.loads(done.stdout)
+    return answer
+
+
+def compare_documentation(module: t.Any, documentation: dict[str, t.Any]) -> None:
+    """The module's options are those of its documentation and of the fragment for files; secrets are marked as such."""
+    documented = {**yaml.safe_load(_pki_files.ModuleDocFragment.DOCUMENTATION)["options"], **documentation["options"]}
+    specification = module.ARGUMENT_SPEC
+    assert set(documented) == set(specification)
+    for name, option in specification.items():
+        for part in ("type", "default", "choices", "elements", "required"):
+            assert option.get(part) == documented[name].get(part), name
+        assert set(option.get("options", {})) == set(documented[name].get("suboptions", {}))
+        if "key" in name or "pass" in name:
+            assert option["no_log"] is ("passphrase" in name)
+    yaml.safe_load(module.RETURN)
+    assert yaml.safe_load(module.EXAMPLES)

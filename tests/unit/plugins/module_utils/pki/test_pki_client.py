@@ -13,9 +13,11 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client as client_values
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
+    from_der,
     is_signed_by,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import NameOID, openssl, x509
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.der import outline
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, RenewBefore
@@ -248,6 +250,17 @@ class TestIssue:
         )
         with pytest.raises(PkiError, match=r"OpenSSL does not accept the new certificate .* nothing was written"):
             self.issue(ca=ca)
+
+    def test_the_name_of_the_ca_is_repeated_byte_by_byte(self) -> None:
+        ca = support.make_ca()
+        # The same name as another kind of string: equal to OpenSSL, another name to Go.
+        other = from_der(ca.der.replace(b"\x0c\x0efront-proxy-ca", b"\x13\x0efront-proxy-ca"))
+        assert outline(other.der).subject != outline(ca.der).subject and other.subject == ca.subject
+        assert outline(self.issue(ca=other).certificate.der).issuer == outline(other.der).subject
+        leaf = support.make_client(ca)
+        assert is_signed_by(leaf, other)
+        with pytest.raises(PkiError, match="cannot be repeated byte by byte"):
+            client_values._verify(leaf, ca=other, wish=support.wish(), now=support.NOW)
 
     def test_a_key_is_not_in_what_is_shown_of_a_pair(self) -> None:
         pair = self.issue()

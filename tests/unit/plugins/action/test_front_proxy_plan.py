@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action front_proxy_plan: whom it takes for a master of which cluster, and what it makes of a failed look."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.playbook.task import Task
+from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_plan
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    kubeadm,
+    master,
+    sentence,
+)
+
+Variables = t.Dict[str, t.Any]
+
+
+def carry(folder: str, cluster: str = "kubernetes", **more: t.Any) -> Variables:
+    """What the role sends along with an observation."""
+    return {
+        "cluster": cluster,
+        "folder": f"{folder}/{cluster}",
+        "container": "kube-apiserver",
+        "renew_before": "1/3",
+        "common_name": "",
+        "allowed_names": None,
+        "username_headers": ["X-Remote-User"],
+        "group_headers": ["X-Remote-Group"],
+        "extra_headers_prefix": ["X-Remote-Extra-"],
+        "aggregator_routing": "auto",
+        "extra_flags": {},
+        "certificates_dir": "",
+        "ca_from": "",
+        "allow_shared_ca": False,
+        **more,
+    }
+
+
+class Play:
+    """The hosts of a play with their variables, and the action run on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder / "pki")
+        self.hosts: t.Dict[str, Variables] = {}
+        self.active: t.List[str] = []
+        self.play: t.List[str] = []
+
+    def observed(self, fake: support.FakeMaster, cluster: str = "kubernetes", **more: t.Any) -> None:
+        """This master was observed in this run."""
+        facts = {**fake.observe(), "carry": carry(self.folder, cluster, **more), "changed": False}
+        self.failed(fake.name, facts, cluster)
+        self.active.append(fake.name)
+
+    def failed(self, name: str, result: Variables, cluster: str = "kubernetes") -> None:
+        """This master was not observed, with this result of its task."""
+        self.hosts[name] = {"front_proxy__observed": result, "front_proxy_cluster": cluster}
+        self.play.append(name)
+
+    def unseen(self, name: str, **variables: t.Any) -> None:
+        """This master is in the inventory, and not part of this run."""
+        self.hosts[name] = variables
+
+    def run(self, *, members: t.Optional[t.Sequence[str]] = None, looked: t.Sequence[Variables] = ()) -> Variables:
+        task = MagicMock(spec=Task)
+        task.args = {"members": list(self.hosts) if members is None else list(members), "looked": list(looked)}
+        task.async_val = 0
+        task.check_mode = task.diff = False
+        task.action = "kubeops.aggregation_layer.front_proxy_plan"
+        action = front_proxy_plan.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        variables = {
+            "ansible_play_batch": self.active,
+            "ansible_play_hosts_all": self.play,
+            "hostvars": self.hosts,
+        }
+        done = action.run(None, variables)
+        assert done["changed"] is False
+        json.dumps(done)  # nothing in it but plain values
+        return done
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
+def test_all_observed_masters_of_a_cluster_are_planned_for(play: Play) -> None:
+    play.observed(master("m1"))
+    play.observed(master("m2"))
+    done = play.run()
+    assert done["waves"] == [["m1"], ["m2"]]
+    assert done["clusters"]["kubernetes"]["folder"] == f"{play.folder}/kubernetes"
+
+
+def test_clusters_are_told_apart_by_what_each_host_says(play: Play) -> None:
+    play.observed(kubeadm("a1", evidence=()), cluster="a")
+    play.observed(kubeadm("b1", evidence=()), cluster="b")
+    assert play.run()["waves"] == [["a1", "b1"]]
+
+
+def test_the_variables_of_each_host_count(play: Play) -> None:
+    play.observed(kubeadm("m1"), aggregator_routing=True)
+    play.observed(kubeadm("m2"))
+    done = play.run()
+    assert done["hosts"]["m1"]["flags"]["enable-aggregator-routing"] == "true" and done["waves"] == [["m1"]]
+
+
+def test_an_unreachable_master_stops_its_cluster_with_a_sentence(play: Play) -> None:
+    play.observed(master("m1"))
+    play.failed("m2", {"unreachable": True, "changed": False, "msg": "Connection timed out"})
+    play.observed(master("x1", cluster="x"), cluster="x")
+    done = play.run()
+    said = support.refusal(done, "m2")
+    sentence(said, "m2 is unreachable (Connection timed out)", "--limit '!m2'")
+    assert done["waves"] == [["x1"]]
+
+
+def test_a_master_whose_look_failed_stops_its_cluster_with_its_message(play: Play) -> None:
+    play.observed(master("m1"))
+    play.failed("m2", {"failed": True, "msg": "There is no manifest at /x; name the right path."})
+    assert support.refusal(play.run(), "m2") == "There is no manifest at /x; name the right path."
+
+
+def test_a_master_that_was_not_looked_at_asks_for_a_look_where_no_ca_is_known(play: Play) -> None:
+    play.observed(master("m1"))
+    play.unseen("m2")  # in the cluster by default
+    play.unseen("x1", front_proxy_cluster="x")
+    done = play.run()
+    assert done["clusters"]["kubernetes"]["look_at"] == ["m2"] and list(done["clusters"]) == ["kubernetes"]
+
+
+def test_what_the_look_found_counts(play: Play) -> None:
+    play.observed(master("m1"))
+    play.unseen("m2")
+    done = play.run(looked=[{"item": "m2", **master("m2").observe()}])
+    assert done["clusters"]["kubernetes"]["make_ca"] and list(done["hosts"]) == ["m1"]
+    done = play.run(looked=[{"item": "m2", **kubeadm("m2").observe()}])
+    assert "front-proxy-ca.key is not there" in support.refusal(done, "m1")
+
+
+@pytest.mark.parametrize("result", [{"unreachable": True, "msg": "no"}, {"failed": True, "msg": "no"}, {}])
+def test_a_look_that_failed_is_refused_with_the_ways_out(play: Play, result: Variables) -> None:
+    play.observed(master("m1"))
+    play.unseen("m2")
+    done = play.run(looked=[{"item": "m2", **result}])
+    sentence(support.refusal(done, "m1"), "m2 of this cluster could not be looked at", "--limit")
+
+
+def test_a_master_of_the_play_counts_though_the_inventory_group_lacks_it(play: Play) -> None:
+    play.observed(kubeadm("m1", evidence=()))
+    assert play.run(members=[])["waves"] == [["m1"]]
+
+
+def test_a_name_that_is_no_host_is_left_out(play: Play) -> None:
+    play.observed(kubeadm("m1"))
+    assert list(play.run(members=["m1", "ghost"])["hosts"]) == ["m1"]
+
+
+def test_a_master_of_an_earlier_batch_is_known_and_not_targeted(play: Play) -> None:
+    play.observed(kubeadm("m1"))
+    play.observed(kubeadm("m2", evidence=()))
+    play.active.remove("m1")
+    done = play.run()
+    assert list(done["hosts"]) == ["m2"] and done["clusters"]["kubernetes"]["leader"] == "m2"
+
+
+def test_a_folder_that_everybody_can_read_refuses_its_cluster(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "pki" / "kubernetes").mkdir(parents=True)
+    (tmp_path / "pki" / "kubernetes").chmod(0o755)
+    play.observed(kubeadm("m1"))
+    sentence(support.refusal(play.run(), "m1"), f"{play.folder}/kubernetes", "0700")
+
+
+def test_a_variable_of_the_wrong_kind_fails_with_a_sentence(play: Play) -> None:
+    play.observed(kubeadm("m1"), extra_flags=["v"])
+    with pytest.raises(AnsibleActionFail) as error:
+        play.run()
+    sentence(str(error.value), "front_proxy_extra_flags")
+
+
+def test_a_missing_library_fails_with_a_sentence(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise PkiError("For this Python cryptography is not installed; install it.")
+
+    monkeypatch.setattr(front_proxy_plan, "require", missing)
+    play.observed(kubeadm("m1"))
+    with pytest.raises(AnsibleActionFail, match="cryptography is not installed"):
+        play.run()
+
+
+def test_containers_of_ansible_become_plain(play: Play) -> None:
+    class Tagged(dict):  # type: ignore[type-arg]
+        """As Ansible's own containers are: a dict, and not quite."""
+
+    plain = front_proxy_plan._plain(Tagged(a=Tagged(b=(1, Tagged()))))
+    assert plain == {"a": {"b": [1, {}]}}
+    assert type(plain) is dict and type(plain["a"]) is dict and type(plain["a"]["b"][1]) is dict

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a manifest: flags by the server's own rules, mounts, and which file defines which pod."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import (
+    Mount,
+    StaticPod,
+    defines_same_pod,
+    host_path,
+    read_pod,
+)
+
+
+def manifest(argv: t.Sequence[str], volumes: str = "", mounts: str = "", container: str = "", spec: str = "") -> str:
+    """Return a small manifest."""
+    items = ", ".join("'" + item.replace("'", "''") + "'" for item in argv)
+    return (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver, namespace: kube-system}\n"
+        f"spec:\n  volumes: [{volumes}]\n{spec}  containers:\n"
+        "  - name: kube-apiserver\n    image: 'example.org/a:v1.30.4'\n"
+        f"{container}    command: [{items}]\n    volumeMounts: [{mounts}]\n"
+    )
+
+
+def read(*flags: str) -> StaticPod:
+    """Return a pod whose server has the flags."""
+    return read_pod(manifest(["kube-apiserver", *flags]))
+
+
+def test_the_parts_of_a_pod() -> None:
+    text = manifest(["kube-apiserver", "--v=2"], container="    securityContext: {runAsUser: 1000}\n")
+    pod = read_pod(text, where="here")
+    assert (pod.text, pod.namespace, pod.name, pod.container) == (
+        text,
+        "kube-system",
+        "kube-apiserver",
+        "kube-apiserver",
+    )
+    assert pod.image == "example.org/a:v1.30.4"
+    assert pod.argv == ("kube-apiserver", "--v=2")
+    assert pod.run_as_user == 1000
+    assert pod.annotations == {}
+    assert read_pod(manifest(["kube-apiserver"])).run_as_user is None
+    assert read_pod(manifest(["kube-apiserver"], spec="  securityContext: {runAsUser: 7}\n")).run_as_user == 7
+    assert read_pod(text.replace(", namespace: kube-system", "")).namespace == "default"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--a=b"], {"a": ("b",)}),
+        (["--a=b=c"], {"a": ("b=c",)}),
+        (["--a="], {"a": ("",)}),
+        (["--a_b-c=d_e"], {"a-b-c": ("d_e",)}),
+        (["--a", "b"], {"a": ("b",)}),
+        (["--a", "--b"], {"a": ("true",), "b": ("true",)}),
+        (["--enable-aggregator-routing", "x", "--b=1"], {"enable-aggregator-routing": ("true",), "b": ("1",)}),
+        (["--requestheader-allowed-names", "--b"], {"requestheader-allowed-names": ("--b",)}),
+        (["--client-ca-file", "-x"], {"client-ca-file": ("-x",)}),
+        (["-v=2"], {"v": ("2",)}),
+        (["-v2"], {"v": ("2",)}),
+        (["-v", "2"], {"v": ("2",)}),
+        (["--a=1", "--b=2", "--a=3"], {"a": ("1", "3"), "b": ("2",)}),
+        (["stray", "-", "--a=1"], {"a": ("1",)}),
+        (['--a=""'], {"a": ('""',)}),
+    ],
+)
+def test_flags(flags: t.List[str], expected: t.Dict[str, t.Tuple[str, ...]]) -> None:
+    assert read(*flags).flags == expected
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        ["kube-apiserver"],
+        ["/usr/local/bin/kube-apiserver"],
+        ["/go-runner", "--log-file=/x", "--redirect-stderr", "/bin/kube-apiserver"],
+        ["/hyperkube", "kube-apiserver"],
+        ["/hyperkube", "apiserver"],
+        ["kube-apiserver-amd64"],
+    ],
+)
+def test_launchers(launcher: t.List[str]) -> None:
+    assert read_pod(manifest([*launcher, "--v=2"])).flags == {"v": ("2",)}
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["/bin/sh", "-c", "exec kube-apiserver --v=2"], "through a shell"),
+        (["bash", "-ec", "kube-apiserver"], "through a shell"),
+        (["sh", "-c", 'exec "$@"', "--", "kube-apiserver", "--v=2"], "through a shell"),
+        (["/busybox", "sh", "/start.sh"], "through a shell"),
+        (["/start", "--v=2"], "no item of command or args is kube-apiserver"),
+        (["hyperkube", "scheduler"], "no item of command or args is kube-apiserver"),
+        ([], "neither command nor args"),
+        (["kube-apiserver", "--", "--v=2"], 'an item "--"'),
+    ],
+)
+def test_command_lines_that_are_refused(argv: t.List[str], reason: str) -> None:
+    with pytest.raises(ManifestError, match=reason):
+        read_pod(manifest(argv))
+
+
+def test_a_flag_twice() -> None:
+    assert read("--a=1", "--a=1").flag("a") == "1"
+    assert read("--a_b=1").flag("--a-b") == "1"
+    assert read("--profiling=1", "--profiling").flag("profiling") == "1"
+    assert read().flag("a") is None
+    with pytest.raises(ManifestError, match=r'the flag --a twice, with "1" and with "2"'):
+        read("--a=1", "--a=2").flag("a")
+
+
+PKI = "{name: pki, hostPath: {path: /etc/kubernetes/pki/, type: DirectoryOrCreate}}"
+
+
+def test_mounts() -> None:
+    pod = read_pod(
+        manifest(
+            ["kube-apiserver", "--client-ca-file=/conf/ca.crt", "--cert-dir=/conf/dir"],
+            volumes=PKI
+            + ", {name: ca, hostPath: {path: /srv/ca.crt}}, {name: empty, emptyDir: {}}"
+            + ", {name: f, hostPath: {path: /f, type: File}}",
+            mounts="{mountPath: /pki, name: pki, subPath: etcd, readOnly: true}, {mountPath: /conf/ca.crt, name: ca},"
+            " {mountPath: /tmp, name: empty}, {mountPath: /g, name: f}, {mountPath: /conf/dir, name: pki},"
+            " {mountPath: /n, name: none}",
+        )
+    )
+    assert pod.mounts == (
+        Mount("/pki", "/etc/kubernetes/pki/etcd", "pki", False, True, "etcd"),
+        Mount("/conf/ca.crt", "/srv/ca.crt", "ca", True, False, ""),
+        Mount("/tmp", None, "empty", False, False, ""),
+        Mount("/g", "/f", "f", True, False, ""),
+        Mount("/conf/dir", "/etc/kubernetes/pki", "pki", False, False, ""),
+        Mount("/n", None, "none", False, False, ""),
+    )
+
+
+def test_host_path() -> None:
+    pod = read_pod(
+        manifest(
+            ["kube-apiserver"],
+            volumes=PKI
+            + ", {name: root, hostPath: {path: /}}, {name: e, emptyDir: {}}, {name: k, hostPath: {path: /k}}",
+            mounts="{mountPath: /etc/kubernetes, name: k}, {mountPath: /etc/kubernetes/pki/, name: pki},"
+            " {mountPath: /host, name: root}, {mountPath: /tmp, name: e}, {mountPath: /x, name: k, subPathExpr: $(A)}",
+        )
+    )
+    assert host_path(pod, "/etc/kubernetes/pki/a.crt") == "/etc/kubernetes/pki/a.crt"
+    assert host_path(pod, "/etc/kubernetes/pki2") == "/k/pki2"
+    assert host_path(pod, "/etc/kubernetes/") == "/k"
+    assert host_path(pod, "/etc/kubernetes/x/../pki/a") == "/etc/kubernetes/pki/a"
+    assert host_path(pod, "/host/etc") == "/etc"
+    assert host_path(pod, "/host") == "/"
+    assert host_path(pod, "/etc/kube") is None
+    for path, reason in (
+        ("/tmp/a", "no plain hostPath"),
+        ("/x/a", "no plain hostPath"),
+        ("/a/$(B)", "from a variable"),
+        ("a", "leading slash"),
+    ):
+        with pytest.raises(ManifestError, match=reason):
+            host_path(pod, path)
+
+
+def test_the_same_pod_in_another_file() -> None:
+    pod = read()
+    text = manifest(["whatever"])
+    assert defines_same_pod(text, pod)
+    assert defines_same_pod(
+        '{"kind":"Pod","apiVersion":"v1","metadata":{"namespace":"kube-system","name":"kube-apiserver"}}', pod
+    )
+    assert defines_same_pod(text + "---\nbroken: x\n", pod)
+    for other in (
+        "",
+        "x: [",
+        "\0",
+        text.replace("kube-system", "default"),
+        text.replace("name: kube-apiserver, ", "name: other, "),
+        text.replace("kind: Pod", "kind: Job"),
+        "a: b\n---\n" + text,
+        "- x",
+    ):
+        assert not defines_same_pod(other, pod)
+
+
+def test_nothing_is_left() -> None:
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: kube-apiserver, args: [--v=2]}]}\n"
+    )
+    with pytest.raises(ManifestError, match="would have no argument left"):
+        edit(text, Changes(flags={"v": None}))

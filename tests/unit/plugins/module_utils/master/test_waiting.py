@@ -1,0 +1,281 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for a kube-apiserver that runs, and going back where it does not serve as wanted."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import serving
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import Order, change, recover
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
+
+OLD, NEW = support.generation("old"), support.generation("new")
+BAD_TEXT = support.NEW_TEXT.replace("    - --secure-port=6443\n", "    - --no-such-flag=1\n")
+GOOD = support.NEW_TEXT.replace("    - --secure-port=6443\n", "")
+BEFORE = support.OLD_TEXT.replace("    - --secure-port=6443\n", "    - --profiling=false\n")
+FLAGS: dict[str, str | None] = {
+    "proxy-client-cert-file": support.CERTIFICATE,
+    "proxy-client-key-file": support.KEY,
+    "profiling": None,
+}
+
+
+class Live(t.NamedTuple):
+    """A machine that runs."""
+
+    sandbox: support.Sandbox
+    server: machine.Server
+    kubelet: machine.Kubelet
+
+    def order(self, made: support.Generation | None, text: str | None, wait: float = 20.0, **more: t.Any) -> Order:
+        """An order that is waited for."""
+        return self.sandbox.order(made, text, wait=wait, **{"flags": FLAGS, **more})
+
+    @property
+    def running(self) -> t.Tuple[str, ...]:
+        """The flags of what runs."""
+        assert self.kubelet.running is not None
+        return tuple(Path(f"/proc/{self.kubelet.running.pid}/cmdline").read_text().split("\0"))
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Live]:
+    sandbox = support.old_master(tmp_path / "root", OLD)
+    sandbox.places = machine.LivePlaces(str(sandbox.root))
+    sandbox.lay(support.MANIFEST, BEFORE, 0o600)
+    server = machine.Server(NEW, OLD)
+    machine.only_marked(monkeypatch, str(tmp_path))
+    with machine.Kubelet(sandbox, server.port, str(tmp_path)) as kubelet:
+        yield Live(sandbox, server, kubelet)
+    server.close()
+    assert [one for one in list_processes() if f"--marker={tmp_path}" in one.argv] == []
+
+
+def check_old(live: Live, state: support.State) -> None:
+    """All is as it was, and runs."""
+    assert live.sandbox.state() == state
+    assert "--profiling=false" in live.running
+    assert not os.path.exists(live.sandbox.places.pending)
+    assert live.sandbox.holders_of(OLD.key) == [support.KEY] and live.sandbox.holders_of(NEW.key) == []
+
+
+def test_it_serves(live: Live) -> None:
+    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    assert {name: result[name] for name in ("changed", "manifest", "restarted", "rolled_back")} == {
+        "changed": True,
+        "manifest": True,
+        "restarted": True,
+        "rolled_back": False,
+    }
+    assert result["files"] == [support.BUNDLE, support.KEY, support.CERTIFICATE]
+    assert result["probe"]["accepted"] is True and 0 <= result["seconds"] < 20
+    assert f"--proxy-client-key-file={support.KEY}" in live.running
+    assert ("/version", "kubeops:aggregation-layer:probe") in live.server.asked
+    # one clean change, and never a second file for the kubelet
+    assert live.kubelet.texts == [BEFORE, GOOD]
+    assert live.kubelet.names == {"kube-apiserver.yaml"}
+    assert live.sandbox.holders_of(OLD.key) == [] and live.sandbox.holders_of(NEW.key) == [support.KEY]
+
+
+def test_nothing_else_is_ever_in_the_folder_of_manifests(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = live.sandbox.path(support.MANIFEST).parent
+    order: t.List[str] = []
+    seen: t.Set[str] = set()
+    real: dict[str, t.Callable[..., t.Any]] = {name: getattr(os, name) for name in ("replace", "open", "unlink", "link")}
+
+    def spy(name: str) -> t.Callable[..., t.Any]:
+        def call(*arguments: t.Any, **options: t.Any) -> t.Any:
+            result = real[name](*arguments, **options)
+            seen.update(os.listdir(str(folder)))
+            if name == "replace" and "front-proxy-backup" not in arguments[1]:
+                order.append(os.path.basename(arguments[1]))
+            return result
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(os, name, spy(name))
+    change(live.order(NEW, GOOD), live.sandbox.places)
+    assert {name for name in seen if not name.startswith(".")} == {"kube-apiserver.yaml"}
+    assert seen == {"kube-apiserver.yaml", ".kube-apiserver.yaml.front-proxy-new"}
+    assert order == ["front-proxy-ca.crt", "front-proxy-client.key", "front-proxy-client.crt", "kube-apiserver.yaml"]
+
+
+def test_it_dies_at_every_start(live: Live) -> None:
+    state = live.sandbox.state()
+    result = change(live.order(NEW, BAD_TEXT, wait=60), live.sandbox.places)
+    assert result["failed"] and result["rolled_back"] and not result["changed"]
+    assert result["last_words"] == ["starting", "Error: unknown flag: --no-such-flag"]
+    assert re.search("kube-apiserver ended by itself at each of [3-6] starts", result["msg"])
+    assert "Its last words: starting | Error: unknown flag: --no-such-flag" in result["msg"]
+    assert result["msg"].startswith("The old state is back and serves again after ")
+    assert result["seconds"] < 50
+    check_old(live, state)
+    assert live.kubelet.names == {"kube-apiserver.yaml"}
+
+
+def test_too_few_starts_are_waited_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_STARTS", 7)
+    state = live.sandbox.state()
+    result = change(live.order(NEW, BAD_TEXT, wait=1.2), live.sandbox.places)
+    assert "after 1 s no kube-apiserver is running." in result["msg"]
+    check_old(live, state)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        ("trust", "after 1 s it does not accept the proxy-client pair (HTTP 401 instead of 200)"),
+        ("ready", "after 1 s it answers, but /readyz says that it is not ready"),
+        ("flags", "after 1 s the running kube-apiserver does not have --audit-log-path as wanted"),
+    ],
+)
+def test_it_never_serves_as_wanted(live: Live, spoil: str, words: str) -> None:
+    state = live.sandbox.state()
+    flags = FLAGS
+    if spoil == "trust":
+        live.server.trusted_issuer = OLD
+    elif spoil == "ready":
+        live.server.ready = 500
+    else:
+        flags = {**FLAGS, "audit-log-path": "/x"}
+    live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
+    result = change(live.order(NEW, GOOD, wait=1.2, flags=flags), live.sandbox.places)
+    assert result["failed"] and words in result["msg"], result["msg"]
+    assert result["rolled_back"]
+    check_old(live, state)
+
+
+def test_it_is_not_back_either(live: Live) -> None:
+    live.server.ready = 500
+    state = live.sandbox.state()
+    result = change(live.order(NEW, GOOD, wait=0.4), live.sandbox.places)
+    assert result["rolled_back"] and "The old state is back, but kube-apiserver does not serve with it" in result["msg"]
+    check_old(live, state)
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_it_may_refuse_strangers(live: Live, anonymous: bool) -> None:
+    """With anonymous requests off, /readyz says 401, which counts as an answer."""
+    live.server.anonymous = anonymous
+    live.server.ready = 200 if anonymous else 403
+    assert not change(live.order(NEW, GOOD), live.sandbox.places).get("failed")
+
+
+def test_nobody_thought_of_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while waiting: the way back stays open."""
+    state = live.sandbox.state()
+    real = serving.ask
+
+    def ask(*arguments: t.Any) -> t.Any:
+        if live.sandbox.path(support.MANIFEST).read_text() == GOOD:
+            raise RuntimeError("surprise")
+        return real(*arguments)
+
+    monkeypatch.setattr(serving, "ask", ask)
+    result = change(live.order(NEW, GOOD, wait=1), live.sandbox.places)
+    assert result["rolled_back"] and "it cannot be looked at (RuntimeError: surprise)" in result["msg"]
+    check_old(live, state)
+
+
+def test_another_hand_edits_while_it_waits(live: Live) -> None:
+    live.server.ready = 500
+    theirs = GOOD + "# mine\n"
+    live.kubelet.react = lambda text: text == GOOD and live.sandbox.lay(support.MANIFEST, theirs, 0o600)
+    result = change(live.order(NEW, GOOD, wait=1.0), live.sandbox.places)
+    assert result["failed"] and not result["rolled_back"] and result["changed"]
+    kept = live.sandbox.backups[-1]
+    assert result["msg"].startswith(
+        f"The manifest was edited by another hand meanwhile and is left as it is; the old state lies in {kept}."
+    )
+    assert live.sandbox.path(support.MANIFEST).read_text() == theirs
+    # their text was made of ours, so it needs the new files
+    assert live.sandbox.path(support.KEY).read_bytes() == NEW.key and live.sandbox.pair_loads()
+    assert not os.path.exists(live.sandbox.places.pending)
+
+
+def test_another_hand_edits_just_before_the_manifest_is_put(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = live.sandbox.state()
+    theirs = BEFORE + "# mine\n"
+    real = change_module.install.put
+
+    def put(staged: t.Any) -> None:
+        real(staged)
+        if staged.path.endswith("front-proxy-client.crt") and "backup" not in staged.path:
+            monkeypatch.undo()
+            live.sandbox.lay(support.MANIFEST, theirs, 0o600)
+
+    monkeypatch.setattr(change_module.install, "put", put)
+    with pytest.raises(change_module.MasterError, match=r"changed by another hand in this moment; that change is kept"):
+        change(live.order(NEW, GOOD), live.sandbox.places)
+    # nothing of ours stays: their text was made of the old one
+    assert live.sandbox.state() == {**state, support.MANIFEST: (theirs.encode(), 0o600)}
+
+
+def test_files_alone(live: Live, tmp_path: Path) -> None:
+    """No restart; and it is this manifest's server that is asked, not a newer one of another cluster on this machine."""
+    live.server.trusted_issuer = OLD
+    live.sandbox.lay(support.MANIFEST, GOOD, 0o600)
+    # a server of another cluster: the newest one, on a port where nobody answers
+    with machine.process("--secure-port=1", "--bind-address=127.0.0.1", f"--marker={tmp_path}", "--a", "--b"):
+        threading.Timer(0.3, lambda: setattr(live.server, "trusted_issuer", NEW)).start()
+        deadline = 200
+        while live.kubelet.texts[-1] != GOOD or live.kubelet.running is None:
+            threading.Event().wait(0.02)
+            deadline -= 1
+            assert deadline
+        result = change(live.order(NEW, None), live.sandbox.places)
+        assert not result.get("failed"), result
+        assert result["changed"] and not result["manifest"] and not result["restarted"]
+        assert result["probe"]["port"] == live.server.port and result["probe"]["accepted"]
+        again = change(live.order(NEW, None), live.sandbox.places)
+    assert again["changed"] is False and again["files"] == [] and again["probe"]["port"] == live.server.port
+
+
+def test_nothing_to_do_but_it_does_not_run_as_wanted(live: Live) -> None:
+    result = change(live.order(OLD, None, wait=0.3, flags={}), live.sandbox.places)
+    assert result["failed"] and not result["changed"] and not result["rolled_back"]
+    assert result["msg"].startswith("Nothing had to be changed, but kube-apiserver does not run as wanted: after 0 s it ")
+    assert "HTTP 401" in result["msg"] and result["last_words"] == ["serving"]
+
+
+def cut_off(live: Live, text: str, **more: t.Any) -> None:
+    """Leave a change behind as if its process was killed while it waited."""
+    order = live.order(NEW, text, **more)
+    prepare(live.sandbox.places)
+    Backup.begin(
+        live.sandbox.places,
+        files=[live.sandbox.places.real(file.path) for file in order.files],
+        manifest=live.sandbox.places.real(support.MANIFEST),
+        note=change_module._note(order, text, change_module._running(BEFORE, live.sandbox.places)),
+    )
+    live.sandbox.lay_pair(NEW)
+    live.sandbox.lay(support.MANIFEST, text, 0o600)
+
+
+def test_the_next_run_finishes_it(live: Live) -> None:
+    cut_off(live, GOOD)
+    done = recover(live.sandbox.places, 5)
+    assert done["recovered"] == "finished" and done["msg"].startswith("Finished a change that began at ")
+    assert live.sandbox.path(support.KEY).read_bytes() == NEW.key and "--profiling=false" not in live.running
+    assert recover(live.sandbox.places, 5)["changed"] is False
+
+
+def test_the_next_run_goes_back(live: Live) -> None:
+    state = live.sandbox.state()
+    cut_off(live, BAD_TEXT)
+    done = recover(live.sandbox.places, 5)
+    assert done["failed"] and done["recovered"] == "rolled back" and "unknown flag" in done["msg"]
+    check_old(live, state)

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How kube-apiserver reads a command line."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import (
+    BOOLEAN_FLAGS,
+    Flag,
+    flag_values,
+    flags_in,
+    last_value,
+    normalize,
+    server_index,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+WORDS = st.lists(
+    st.one_of(
+        st.text(max_size=12),
+        st.sampled_from(["--", "-", "---", "--=", "--a", "--a=b=c", "--a_b", "kube-apiserver", "--profiling", "-v"]),
+    ),
+    max_size=15,
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ([], []),
+        (["--a=b"], [Flag("a", "b", 0, 0)]),
+        (["--a=b=c"], [Flag("a", "b=c", 0, 0)]),
+        (["--a="], [Flag("a", "", 0, 0)]),
+        (["--a", "b"], [Flag("a", "b", 0, 1)]),
+        (["--a", ""], [Flag("a", "", 0, 1)]),
+        (["--a", "-b"], [Flag("a", "-b", 0, 1)]),
+        (["--a"], [Flag("a", "true", 0, 0)]),
+        (["--a", "--b=c"], [Flag("a", "true", 0, 0), Flag("b", "c", 1, 1)]),
+        (["--profiling", "false"], [Flag("profiling", "true", 0, 0)]),
+        (["--enable_aggregator_routing", "x"], [Flag("enable-aggregator-routing", "true", 0, 0)]),
+        (["--profiling=false"], [Flag("profiling", "false", 0, 0)]),
+        (["--a=1", "--", "--b=2"], [Flag("a", "1", 0, 0)]),
+        (["--a", "--", "--b=2"], [Flag("a", "true", 0, 0)]),
+        (["-v=2", "x", "--a_b=c_d"], [Flag("a-b", "c_d", 2, 2)]),
+        (["--a=1", "--a=2"], [Flag("a", "1", 0, 0), Flag("a", "2", 1, 1)]),
+    ],
+)
+def test_flags(words: t.List[str], wanted: t.List[Flag]) -> None:
+    assert flags_in(words) == wanted
+
+
+def test_places_count_from_the_whole_line() -> None:
+    assert flags_in(["--x=y", "kube-apiserver", "--a", "b"], start=2) == [Flag("a", "b", 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["kube-apiserver", "--a"], 0),
+        (["/usr/local/bin/kube-apiserver"], 0),
+        (["/hyperkube", "apiserver"], 1),
+        (["/go-runner", "--log-file=/x/kube-apiserver", "/bin/kube-apiserver", "--a"], 2),
+        (["--a=/x/kube-apiserver"], None),
+        (["kube-apiserver.sh"], None),
+        ([], None),
+        ([""], None),
+    ],
+)
+def test_the_server(words: t.List[str], wanted: int | None) -> None:
+    assert server_index(words) == wanted
+
+
+def test_values() -> None:
+    values = flag_values(["/go-runner", "--log-file=/x", "kube-apiserver", "--a=1", "--a_b", "2", "--a=3"])
+    assert values == {"a": ["1", "3"], "a-b": ["2"]}
+    assert last_value(values, "a") == "3" and last_value(values, "log-file") is None
+    # only args are written: the image names the program
+    assert flag_values(["--a=1"]) == {"a": ["1"]}
+
+
+def test_names() -> None:
+    assert normalize("--a_b-c") == normalize("a-b_c") == "a-b-c"
+    assert all(normalize(name) == name for name in BOOLEAN_FLAGS)
+
+
+@settings(deadline=None)
+@given(WORDS, st.integers(0, 20))
+def test_any_words(words: t.List[str], start: int) -> None:
+    flags = flags_in(words, start=start)
+    places = [place for flag in flags for place in (flag.first, flag.last)]
+    assert places == sorted(places) and all(start <= place < len(words) for place in places)
+    for flag in flags:
+        assert words[flag.first].startswith("--") and flag.last - flag.first in (0, 1)
+        assert "_" not in flag.name and not flag.name.startswith("-")
+    assert sum(len(values) for values in flag_values(words).values()) <= len(words)
+
+
+@given(st.dictionaries(st.from_regex(r"\A[a-z][a-z-]{0,8}\Z"), st.text(max_size=8), max_size=6))
+def test_one_word_each(flags: t.Dict[str, str]) -> None:
+    words = ["kube-apiserver", *(f"--{name}={value}" for name, value in flags.items())]
+    assert flag_values(words) == {name: [value] for name, value in flags.items()}
+
+
+def test_long_lines_take_no_time() -> None:
+    assert len(flags_in(["--a"] * 100000)) == 100000
