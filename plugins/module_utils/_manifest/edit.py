@@ -36,8 +36,8 @@ def _edit(text: str, changes: Changes, container: str, where: str) -> str:
         return text
     if sum(isinstance(step, RemoveItem) for step in steps) == len(located.pod.argv):
         raise ManifestError(
-            f"{where} would have no argument left in container {container}, so nothing would say that it is"
-            " kube-apiserver; keep one flag, or write kube-apiserver into command."
+            f"{where} would have no argument left in container {container}, so nothing would say that it is "
+            "kube-apiserver; keep one flag, or write kube-apiserver into command."
         )
     wanted = _wanted(located.document, container, steps)
     removals = [step for step in steps if isinstance(step, (RemoveItem, RemoveAnnotation))]
@@ -65,9 +65,8 @@ def _again(text: str, container: str, where: str) -> Located:
 
 def _unproven(where: str) -> ManifestError:
     return ManifestError(
-        f"{where} is not edited, because the edited text would not mean exactly what was wanted: its layout is"
-        " an unusual one;"
-        " write command, volumes and annotations the way kubeadm does."
+        f"{where} is not edited, because the edited text would not mean exactly what was wanted: its layout is an "
+        "unusual one; write command, volumes and annotations the way kubeadm does."
     )
 
 

@@ -86,8 +86,10 @@ class Occurrence:
 
 
 def normalise(name: str) -> str:
-    """Return a flag's name without dashes before it, and with "-" for "_" (WordSepNormalizeFunc of"
-    " k8s.io/component-base)."""
+    """Return a flag's name without dashes before it, and with "-" for "_".
+
+    Source: WordSepNormalizeFunc of k8s.io/component-base.
+    """
     return name.lstrip("-").replace("_", "-")
 
 
@@ -117,22 +119,19 @@ def find_server(command: t.Sequence[str], args: t.Sequence[str], container: str,
     for item in before:
         if posixpath.basename(item) in _SHELLS:
             raise ManifestError(
-                f"{where} starts kube-apiserver through a shell ({_shorten(item)}) in container {container}, so"
-                " its flags are"
-                " text inside a script and cannot be changed safely; start the server directly, or set the flags where"
-                " that script is made."
+                f"{where} starts kube-apiserver through a shell ({_shorten(item)}) in container {container}, so its "
+                "flags are text inside a script and cannot be changed safely; start the server directly, or set the "
+                "flags where that script is made."
             )
     if server is None:
         if not argv:
             raise ManifestError(
-                f"{where} gives container {container} neither command nor args, so there is no list that could"
-                " hold flags;"
-                " write kube-apiserver and its flags into command."
+                f"{where} gives container {container} neither command nor args, so there is no list that could hold "
+                "flags; write kube-apiserver and its flags into command."
             )
         raise ManifestError(
-            f"{where} starts {_shorten(argv[0])} in container {container} and no item of command or args is"
-            " kube-apiserver,"
-            " so it is unclear which flags reach the server; name the right container."
+            f"{where} starts {_shorten(argv[0])} in container {container} and no item of command or args is "
+            "kube-apiserver, so it is unclear which flags reach the server; name the right container."
         )
     return server
 

@@ -127,9 +127,8 @@ def compose(text: str, where: str) -> Document:
     # A character is at least a byte, and the bound is about time.
     if len(text) > MAX_BYTES:
         raise ManifestError(
-            f"{where} has {len(text)} characters, more than the {MAX_BYTES} that are read: this is no pod"
-            " manifest of an"
-            " API server; put the right file there."
+            f"{where} has {len(text)} characters, more than the {MAX_BYTES} that are read: this is no pod manifest of "
+            "an API server; put the right file there."
         )
     as_json = _looks_like_json(text)
     source = text
@@ -162,8 +161,8 @@ def compose(text: str, where: str) -> Document:
         total += _expanded(root, uses, where)
         if total > _MAX_EXPANDED:
             raise ManifestError(
-                f"{where} becomes more than {_MAX_EXPANDED} values when its YAML aliases are followed; it is not read,"
-                " write it without so many aliases."
+                f"{where} becomes more than {_MAX_EXPANDED} values when its YAML aliases are followed; it is not read, "
+                "write it without so many aliases."
             )
     return Document(text, tuple(roots), uses, loader.aliases, as_json)
 
@@ -194,10 +193,9 @@ def _check_json(text: str, where: str) -> None:
         raise ManifestError(f"{where} is nested too deeply to be read; write it more simply.") from None
     except json.JSONDecodeError as exc:
         raise ManifestError(
-            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON"
-            f" (line {exc.lineno}, column {exc.colno}: {_lower_first(exc.msg)}); correct it, or begin the file"
-            " with a line ---"
-            " if it is meant as YAML."
+            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON (line {exc.lineno}, "
+            f"column {exc.colno}: {_lower_first(exc.msg)}); correct it, or begin the file with a line --- if it is "
+            "meant as YAML."
         ) from None
     except ValueError as exc:
         raise ManifestError(
@@ -240,8 +238,7 @@ def _children(node: Node) -> t.List[Node]:
 
 
 def _expanded(root: Node, uses: t.Dict[int, int], where: str) -> int:
-    """Count the nodes of the tree that the graph stands for, in time linear in the graph, and how often each"
-    " node is used."""
+    """Count the nodes of the tree that the graph stands for, in time linear in the graph; note how often each is used."""
     sizes: t.Dict[int, int] = {}
     pending: t.Set[int] = set()
     stack: t.List[t.Tuple[Node, bool]] = [(root, False)]
@@ -262,8 +259,8 @@ def _expanded(root: Node, uses: t.Dict[int, int], where: str) -> int:
             if id(child) in pending:
                 line = child.start_mark.line + 1
                 raise ManifestError(
-                    f"{where} has a YAML alias inside its own anchor (line {line}), which no reader can follow;"
-                    " correct it."
+                    f"{where} has a YAML alias inside its own anchor (line {line}), which no reader can follow; "
+                    "correct it."
                 )
             if id(child) not in sizes:
                 stack.append((child, False))

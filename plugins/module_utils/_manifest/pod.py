@@ -5,33 +5,19 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 import typing as t
 from dataclasses import dataclass, field
 
 from .errors import DEFAULT_WHERE, ManifestError
 from .flags import Occurrence, find_server, normalise, parse_flags, same_value
-from .nodes import (
-    Document,
-    Node,
-    compose,
-    entries,
-    is_mapping,
-    is_null,
-    is_scalar,
-    is_sequence,
-    is_text,
-    line_of,
-    merges,
-)
+from .mounts import Mount, clean_path, read_mounts
+from .nodes import Document, Node, compose, entries, is_mapping, is_scalar, merges
+from .reader import Reader
 
 __all__ = [
     "DEFAULT_CONTAINER",
     "Located",
-    "Mount",
     "StaticPod",
-    "clean_path",
     "defines_same_pod",
     "host_path",
     "locate",
@@ -39,23 +25,6 @@ __all__ = [
 ]
 
 DEFAULT_CONTAINER = "kube-apiserver"
-
-
-@dataclass(frozen=True)
-class Mount:
-    """One volume mount of the container.
-
-    host_path: the path on the host that mount_path shows (a sub path included), or None if the volume is no hostPath.
-    single_file: a file is mounted, not a folder; replacing the file on the host by a rename does not reach the
-    container.
-    """
-
-    mount_path: str
-    host_path: t.Optional[str]
-    volume: str
-    single_file: bool
-    read_only: bool
-    sub_path: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +44,6 @@ class StaticPod:
     flags: t.Mapping[str, t.Tuple[str, ...]]
     mounts: t.Tuple[Mount, ...]
     annotations: t.Mapping[str, str]
-    run_as_user: t.Optional[int]
     where: str = field(default=DEFAULT_WHERE, compare=False)
 
     def flag(self, name: str) -> t.Optional[str]:
@@ -125,7 +93,7 @@ def locate(text: str, *, container: str, where: str) -> Located:
     """Return the pod with its nodes; raises ManifestError for all that read_pod() refuses."""
     document = compose(text, where)
     root = _pod_document(document, where)
-    reader = _Reader(text, where)
+    reader = Reader(text, where)
     metadata = reader.mapping(root, "metadata", "")
     if metadata is None:
         raise ManifestError(
@@ -136,9 +104,8 @@ def locate(text: str, *, container: str, where: str) -> Located:
         raise ManifestError(f"{where} has no metadata.name, and no kubelet runs a pod without a name; add it.")
     if reader.string(metadata, "uid", "metadata."):
         raise ManifestError(
-            f"{where} sets metadata.uid, and with it the kubelet takes a changed manifest for the same pod and"
-            " ignores new"
-            " flags (1.31 and newer); remove metadata.uid."
+            f"{where} sets metadata.uid, and with it the kubelet takes a changed manifest for the same pod and ignores "
+            "new flags (1.31 and newer); remove metadata.uid."
         )
     spec = reader.mapping(root, "spec", "")
     if spec is None:
@@ -165,91 +132,14 @@ def locate(text: str, *, container: str, where: str) -> Located:
         image=reader.string(node, "image", path) or None,
         argv=tuple(argv),
         flags=flags,
-        mounts=_mounts(reader, spec, node, path, flags),
+        mounts=read_mounts(reader, spec, node, path, flags),
         annotations=_annotations(reader, metadata),
-        run_as_user=_run_as_user(reader, spec, node, path),
         where=where,
     )
     volumes = tuple(
         reader.string(volume, "name", "spec.volumes[].") for volume in reader.mappings(spec, "volumes", "spec.")
     )
     return Located(pod, document, root, node, command, args, occurrences, volumes)
-
-
-class _Reader:
-    """Looks values up in mappings; every refusal names the path and the line."""
-
-    def __init__(self, text: str, where: str) -> None:
-        self.text = text
-        self.where = where
-
-    def get(self, mapping: Node, key: str, path: str) -> t.Optional[Node]:
-        """Return the value of a key; None if it is missing or null."""
-        if merges(mapping):
-            raise ManifestError(
-                f"{self.where} has a YAML merge key (<<) in {path.rstrip('.') or 'the pod'} (line"
-                f" {self.line(mapping)}), which"
-                " is not followed; write the keys out."
-            )
-        value = entries(mapping).get(key)
-        return None if value is None or is_null(value) else value
-
-    def mapping(self, parent: Node, key: str, path: str) -> t.Optional[Node]:
-        """Return a value that must be a mapping, or None."""
-        value = self.get(parent, key, path)
-        if value is not None and not is_mapping(value):
-            raise self.wrong(value, path + key, "a mapping")
-        return value
-
-    def sequence(self, parent: Node, key: str, path: str) -> t.Optional[Node]:
-        """Return a value that must be a list, or None."""
-        value = self.get(parent, key, path)
-        if value is not None and not is_sequence(value):
-            raise self.wrong(value, path + key, "a list")
-        return value
-
-    def mappings(self, parent: Node, key: str, path: str) -> t.List[Node]:
-        """Return the items of a list of mappings."""
-        value = self.sequence(parent, key, path)
-        if value is None:
-            return []
-        for item in value.value:
-            if not is_mapping(item):
-                raise self.wrong(item, path + key, "a list of mappings only")
-        return list(value.value)
-
-    def string(self, parent: Node, key: str, path: str) -> str:
-        """Return a value that must be a string, "" if it is missing."""
-        value = self.get(parent, key, path)
-        if value is None:
-            return ""
-        if not is_text(value):
-            raise self.wrong(value, path + key, "a string")
-        return str(value.value)
-
-    def strings(self, sequence: t.Optional[Node], path: str) -> t.List[str]:
-        """Return the items of a list of strings."""
-        if sequence is None:
-            return []
-        for item in sequence.value:
-            if not is_text(item):
-                raise ManifestError(
-                    f"{self.where} has an item in {path} that is no string (line {self.line(item)}), and no"
-                    " kubelet runs such"
-                    " a pod; put it in quotes."
-                )
-        return [str(item.value) for item in sequence.value]
-
-    def wrong(self, node: Node, path: str, wanted: str) -> ManifestError:
-        """Return the refusal of a value of a wrong kind."""
-        return ManifestError(
-            f"{self.where} has something else than {wanted} at {path} (line {self.line(node)}), so no kubelet runs it;"
-            " correct it."
-        )
-
-    def line(self, node: Node) -> int:
-        """Return the line of a node, counted from 1."""
-        return line_of(self.text, node.start_mark.index)[0]
 
 
 def _is_pod(root: Node) -> bool:
@@ -263,8 +153,10 @@ def _is_pod(root: Node) -> bool:
 
 
 def _pod_document(document: Document, where: str) -> Node:
-    """Return the document with the pod: the first, for the kubelet decodes no other (sigs.k8s.io/yaml, yaml.v2"
-    " Unmarshal)."""
+    """Return the document with the pod: the first, for the kubelet decodes no other.
+
+    Source: sigs.k8s.io/yaml, which calls Unmarshal of yaml.v2.
+    """
     if not document.roots:
         hint = "only comments" if document.text.strip("\ufeff \t\r\n") else "nothing"
         raise ManifestError(
@@ -276,9 +168,8 @@ def _pod_document(document: Document, where: str) -> Node:
     for number, other in enumerate(document.roots[1:], start=2):
         if _is_pod(other):
             raise ManifestError(
-                f"{where} has its pod in YAML document {number}, but the kubelet reads only the first document"
-                " of a file;"
-                " put the pod first."
+                f"{where} has its pod in YAML document {number}, but the kubelet reads only the first document of a "
+                "file; put the pod first."
             )
     if not is_mapping(root):
         raise ManifestError(
@@ -297,111 +188,39 @@ def _pod_document(document: Document, where: str) -> Node:
     )
 
 
-def _find_container(reader: _Reader, spec: Node, container: str) -> Node:
+def _find_container(reader: Reader, spec: Node, container: str) -> Node:
     nodes = reader.mappings(spec, "containers", "spec.")
     if not nodes:
         raise ManifestError(
-            f"{reader.where} has no containers, so no API server is in it (is the file cut off?); put the API server's"
-            " pod manifest there."
+            f"{reader.where} has no containers, so no API server is in it (is the file cut off?); put the API server's "
+            "pod manifest there."
         )
     names = [reader.string(node, "name", "spec.containers[].") for node in nodes]
     found = [node for node, name in zip(nodes, names) if name == container]
     if not found:
         listed = ", ".join(name or "(unnamed)" for name in names)
         raise ManifestError(
-            f"{reader.where} has no container {container} (its containers: {listed}); name the container that runs"
-            " kube-apiserver."
+            f"{reader.where} has no container {container} (its containers: {listed}); name the container that runs "
+            "kube-apiserver."
         )
     if len(found) > 1:
         raise ManifestError(
-            f"{reader.where} has {len(found)} containers with the name {container}, and no kubelet runs such a"
-            " pod; remove or"
-            " rename one."
+            f"{reader.where} has {len(found)} containers with the name {container}, and no kubelet runs such a pod; "
+            "remove or rename one."
         )
     return found[0]
 
 
-def clean_path(path: str) -> str:
-    """Return a path without a trailing or doubled slash and without dots."""
-    cleaned = posixpath.normpath(path) if path else path
-    return "/" + cleaned.lstrip("/") if cleaned.startswith("/") else cleaned
-
-
-def _mounts(
-    reader: _Reader, spec: Node, node: Node, path: str, flags: t.Mapping[str, t.Tuple[str, ...]]
-) -> t.Tuple[Mount, ...]:
-    volumes: t.Dict[str, t.Optional[Node]] = {}
-    for volume in reader.mappings(spec, "volumes", "spec."):
-        volumes[reader.string(volume, "name", "spec.volumes[].")] = reader.mapping(
-            volume, "hostPath", "spec.volumes[]."
-        )
-    files = _named_files(flags)
-    found = []
-    for mount in reader.mappings(node, "volumeMounts", path):
-        prefix = path + "volumeMounts[]."
-        mount_path = clean_path(reader.string(mount, "mountPath", prefix))
-        name = reader.string(mount, "name", prefix)
-        sub_path = reader.string(mount, "subPath", prefix)
-        expression = reader.string(mount, "subPathExpr", prefix)
-        source = volumes.get(name)
-        host: t.Optional[str] = None
-        kind = ""
-        if source is not None:
-            host = clean_path(reader.string(source, "path", "spec.volumes[].hostPath."))
-            kind = reader.string(source, "type", "spec.volumes[].hostPath.")
-            if expression:
-                host = None
-            elif sub_path:
-                host = clean_path(host + "/" + sub_path)
-        found.append(
-            Mount(
-                mount_path=mount_path,
-                host_path=host or None,
-                volume=name,
-                single_file=(kind in ("File", "FileOrCreate") and not sub_path) or mount_path in files,
-                read_only=_is_true(reader.get(mount, "readOnly", prefix)),
-                sub_path=sub_path or expression,
-            )
-        )
-    return tuple(found)
-
-
-def _named_files(flags: t.Mapping[str, t.Tuple[str, ...]]) -> t.Set[str]:
-    """Return the paths that flags name, unless the flag's name says that it is a folder."""
-    return {
-        clean_path(value)
-        for name, values in flags.items()
-        if not name.endswith(("-dir", "-directory"))
-        for value in values
-        if value.startswith("/")
-    }
-
-
-def _is_true(node: t.Optional[Node]) -> bool:
-    return node is not None and is_scalar(node) and node.value.lower() in ("true", "yes", "on", "y")
-
-
-def _annotations(reader: _Reader, metadata: Node) -> t.Dict[str, str]:
+def _annotations(reader: Reader, metadata: Node) -> t.Dict[str, str]:
     node = reader.mapping(metadata, "annotations", "metadata.")
     if node is None:
         return {}
     if merges(node):
         raise ManifestError(
-            f"{reader.where} has a YAML merge key (<<) in metadata.annotations (line {reader.line(node)}), which is not"
-            " followed; write the keys out."
+            f"{reader.where} has a YAML merge key (<<) in metadata.annotations (line {reader.line(node)}), which is "
+            "not followed; write the keys out."
         )
     return {key: str(value.value) for key, value in entries(node).items() if is_scalar(value)}
-
-
-def _run_as_user(reader: _Reader, spec: Node, node: Node, path: str) -> t.Optional[int]:
-    for parent, prefix in ((node, path), (spec, "spec.")):
-        context = reader.mapping(parent, "securityContext", prefix)
-        value = None if context is None else reader.get(context, "runAsUser", prefix + "securityContext.")
-        if value is not None:
-            if not is_scalar(value) or not re.match(r"[0-9]{1,10}\Z", value.value):
-                raise reader.wrong(value, prefix + "securityContext.runAsUser", "a number")
-            return int(value.value)
-    return None
 
 
 def host_path(pod: StaticPod, path_in_container: str) -> t.Optional[str]:
@@ -412,15 +231,13 @@ def host_path(pod: StaticPod, path_in_container: str) -> t.Optional[str]:
     """
     if "$(" in path_in_container:
         raise ManifestError(
-            f"{pod.where} builds the path {path_in_container} from a variable, so it is unclear which file it"
-            " is; write the"
-            " path out."
+            f"{pod.where} builds the path {path_in_container} from a variable, so it is unclear which file it is; "
+            "write the path out."
         )
     if not path_in_container.startswith("/"):
         raise ManifestError(
-            f"{pod.where} names the path {path_in_container} without a leading slash, so it is unclear which"
-            " file it is;"
-            " write the whole path."
+            f"{pod.where} names the path {path_in_container} without a leading slash, so it is unclear which file it "
+            "is; write the whole path."
         )
     path = clean_path(path_in_container)
     best: t.Optional[Mount] = None
@@ -432,9 +249,9 @@ def host_path(pod: StaticPod, path_in_container: str) -> t.Optional[str]:
         return None
     if best.host_path is None:
         raise ManifestError(
-            f"{pod.where} mounts {best.mount_path} in container {pod.container} from volume {best.volume},"
-            " which is no plain"
-            f" hostPath, so {path} is no file of the host; mount a folder of the host there, or choose another folder."
+            f"{pod.where} mounts {best.mount_path} in container {pod.container} from volume {best.volume}, which is no "
+            f"plain hostPath, so {path} is no file of the host; mount a folder of the host there, or choose another "
+            "folder."
         )
     rest = path[len(best.mount_path.rstrip("/")) :]
     return clean_path(best.host_path + rest)
@@ -446,7 +263,7 @@ def defines_same_pod(text: str, pod: StaticPod) -> bool:
         document = compose(text, "the file")
         if not document.roots or not _is_pod(document.roots[0]):
             return False
-        reader = _Reader(text, "the file")
+        reader = Reader(text, "the file")
         metadata = reader.mapping(document.roots[0], "metadata", "")
         if metadata is None:
             return False

@@ -61,8 +61,8 @@ class _Writer:
         """Return the refusal of a layout."""
         line = line_of(self.text, position)[0]
         return ManifestError(
-            f"{self.where} has a layout at line {line} that is not edited ({why}); write that part the way"
-            " kubeadm does."
+            f"{self.where} has a layout at line {line} that is not edited ({why}); write that part the way kubeadm "
+            "does."
         )
 
     def spans(self, steps: t.Sequence[Step]) -> t.List[Span]:
@@ -120,9 +120,8 @@ class _Writer:
         if self.located.document.shared(node):
             line = line_of(self.text, node.start_mark.index)[0]
             raise ManifestError(
-                f"{self.where} uses {what} at more than one place through a YAML alias (line {line}), so a"
-                " change there would"
-                " change the other places too; write it out without the alias."
+                f"{self.where} uses {what} at more than one place through a YAML alias (line {line}), so a change "
+                "there would change the other places too; write it out without the alias."
             )
 
     def _child(self, mapping: Node, key: str) -> Node:
@@ -135,9 +134,8 @@ class _Writer:
         if key in duplicates(mapping):
             line = line_of(self.text, mapping.start_mark.index)[0]
             raise ManifestError(
-                f"{self.where} has the key {key} twice in one mapping (it begins at line {line}), so it is"
-                " unclear which one"
-                " is meant; remove one of them."
+                f"{self.where} has the key {key} twice in one mapping (it begins at line {line}), so it is unclear "
+                "which one is meant; remove one of them."
             )
 
     def _check_container(self) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from .errors import ManifestError
 from .flags import Occurrence, normalise, same_value
+from .mounts import clean_path
 from .nodes import Plain
-from .pod import Located, clean_path, host_path
+from .pod import Located, host_path
 
 __all__ = [
     "AddMount",
@@ -161,9 +162,8 @@ def _flag_steps(located: Located, asked: str, wanted: t.Optional[str]) -> t.Iter
     for occurrence in found:
         if "$(" in occurrence.value:
             raise ManifestError(
-                f"{pod.where} builds the value of flag --{name} from a variable ({occurrence.value}), which is"
-                " not changed;"
-                " write the value out, or remove the flag."
+                f"{pod.where} builds the value of flag --{name} from a variable ({occurrence.value}), which is not "
+                "changed; write the value out, or remove the flag."
             )
     if wanted is None:
         for occurrence in found:
@@ -195,17 +195,16 @@ def _folder_steps(located: Located, folders: t.Sequence[str]) -> t.Iterator[Step
         folder = clean_path(asked)
         if not folder.startswith("/") or folder == "/" or ":" in folder:
             raise ManifestError(
-                f"{pod.where} is not edited, because {asked!r} as asked for is no folder that can be mounted;"
-                " give a whole path."
+                f"{pod.where} is not edited, because {asked!r} as asked for is no folder that can be mounted; give a "
+                "whole path."
             )
         found = host_path(pod, folder)
         if found == folder or any(folder == path or folder.startswith(path + "/") for path in added):
             continue
         if found is not None:
             raise ManifestError(
-                f"{pod.where} mounts {folder} in container {pod.container} from {found} on the host, so that"
-                " folder of the host"
-                " cannot be mounted there as well; use the folder that is mounted."
+                f"{pod.where} mounts {folder} in container {pod.container} from {found} on the host, so that folder of "
+                "the host cannot be mounted there as well; use the folder that is mounted."
             )
         name = _VOLUME_NAME
         number = 1

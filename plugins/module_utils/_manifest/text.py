@@ -28,8 +28,8 @@ def decode(data: bytes, where: str = DEFAULT_WHERE) -> str:
     """
     if len(data) > MAX_BYTES:
         raise ManifestError(
-            f"{where} has {len(data)} bytes, more than the {MAX_BYTES} that are read: this is no pod manifest of an"
-            " API server; put the right file there."
+            f"{where} has {len(data)} bytes, more than the {MAX_BYTES} that are read: this is no pod manifest of an "
+            "API server; put the right file there."
         )
     if not data.strip():
         raise ManifestError(f"{where} is empty, so there is no pod in it; put the API server's pod manifest there.")
@@ -38,13 +38,13 @@ def decode(data: bytes, where: str = DEFAULT_WHERE) -> str:
             raise ManifestError(f"{where} is written in {name}, but only UTF-8 is handled; save it as UTF-8.")
     if b"\0" in data:
         raise ManifestError(
-            f"{where} is no text (there is a NUL byte at offset {data.index(0)}); put the API server's pod manifest"
-            " there."
+            f"{where} is no text (there is a NUL byte at offset {data.index(0)}); put the API server's pod manifest "
+            "there."
         )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise ManifestError(
-            f"{where} is no UTF-8 text (the byte at offset {exc.start} does not belong there);"
-            " put the API server's pod manifest there, saved as UTF-8."
+            f"{where} is no UTF-8 text (the byte at offset {exc.start} does not belong there); put the API server's "
+            "pod manifest there, saved as UTF-8."
         ) from None

@@ -14,7 +14,7 @@ import typing as t
 
 from .errors import MasterError, explain
 from .files import LIMIT, checksum, read_regular
-from .install import NewFile, make_folder, put, remove, stage, stage_link, sync_folder
+from .install import NewFile, Staged, discard, make_folder, put, remove, stage, stage_link, sync_folder
 from .places import Places
 
 __all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
@@ -115,12 +115,24 @@ class Backup:
         with contextlib.suppress(MasterError):  # a full disk must not stop the way back
             self._write_journal(self._places.pending)
 
-    def restore(self, entry: t.Mapping[str, t.Any]) -> None:
-        """Put one thing back as it was. Raises MasterError."""
+    def restore(self, entries: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+        """Put these things back as they were; none, if there is no room for one of them. Raises MasterError."""
+        staged: list[Staged] = []
+        try:
+            for entry in entries:
+                if entry["existed"]:
+                    staged.append(self._stage_old(entry))
+        except MasterError:
+            discard(staged)
+            raise
+        for file in staged:
+            put(file)
+        for entry in entries:
+            if not entry["existed"]:
+                remove(entry["path"])
+
+    def _stage_old(self, entry: t.Mapping[str, t.Any]) -> Staged:
         path = entry["path"]
-        if not entry["existed"]:
-            remove(path)
-            return
         saved = os.path.join(self._places.pending, entry["copy"])
         try:
             content = read_regular(saved)
@@ -128,18 +140,17 @@ class Backup:
             raise explain("read the saved copy of", path, error) from None
         old = NewFile(path, content, entry["mode"], entry["uid"], entry["gid"])
         try:
-            put(stage(old))
+            return stage(old)
         except MasterError as problem:
             # a full disk must not stop the way back
             try:
-                put(stage_link(saved, old))
+                return stage_link(saved, old)
             except MasterError:
                 raise problem from None
 
     def restore_files(self) -> None:
         """Put all files but the manifest back as they were. Raises MasterError."""
-        for entry in self.journal["files"]:
-            self.restore(entry)
+        self.restore(self.journal["files"])
 
     def close(self, outcome: str) -> str:
         """End the change: forget copied keys, keep the rest under a dated name. Returns that folder's path."""

@@ -176,7 +176,7 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
                     f"{kept}."
                 )
         elif entry is not None and checksum(read_regular(entry["path"])) != entry["checksum"]:
-            backup.restore(entry)
+            backup.restore([entry])
         backup.restore_files()
     except (OSError, MasterError) as error:
         why = str(error if isinstance(error, MasterError) else explain("read", entry["path"], error)).rstrip(".")

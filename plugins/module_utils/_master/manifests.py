@@ -35,7 +35,7 @@ _FLAG_IN_TEXT = re.compile(
 _PATH_IN_TEXT = re.compile(r"(?<![\w.:/])(/[^\s\"',\]}:\0]*)")
 _MOUNT_IN_TEXT = re.compile(r"\bmountPath[\"']?:\s*[\"']?(/[^\s\"',\]}:\0]+)")
 # Far more than any manifest needs; with more, looking would take minutes.
-_CANDIDATES = 20000
+_CANDIDATES = 50000
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
@@ -133,12 +133,14 @@ def candidate_files(text: str, wanted: t.Iterable[str]) -> list[str]:
     """
     found = set(wanted)
     named = {path.rstrip("/") for path in _PATH_IN_TEXT.findall(text)}
+    tried = 0
     mounted = {path.rstrip("/") for path in _MOUNT_IN_TEXT.findall(text)}
     for path in sorted(found):
         if path in mounted:  # this file alone, and on the host its name can be another
             found |= named - {""}
         for mount in _folders_above(path) & named:
-            if len(found) + len(named) > _CANDIDATES:
+            tried += len(named)
+            if tried > _CANDIDATES:
                 raise MasterError(
                     f"The manifest names {len(named)} folders, and a file of a flag may lie in any of them: that is no "
                     "kube-apiserver manifest; put the right one there."

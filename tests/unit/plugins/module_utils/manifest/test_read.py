@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.mounts import Mount
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import (
-    Mount,
     StaticPod,
     defines_same_pod,
     host_path,
@@ -36,7 +36,7 @@ def read(*flags: str) -> StaticPod:
 
 
 def test_the_parts_of_a_pod() -> None:
-    text = manifest(["kube-apiserver", "--v=2"], container="    securityContext: {runAsUser: 1000}\n")
+    text = manifest(["kube-apiserver", "--v=2"])
     pod = read_pod(text, where="here")
     assert (pod.text, pod.namespace, pod.name, pod.container) == (
         text,
@@ -46,10 +46,7 @@ def test_the_parts_of_a_pod() -> None:
     )
     assert pod.image == "example.org/a:v1.30.4"
     assert pod.argv == ("kube-apiserver", "--v=2")
-    assert pod.run_as_user == 1000
     assert pod.annotations == {}
-    assert read_pod(manifest(["kube-apiserver"])).run_as_user is None
-    assert read_pod(manifest(["kube-apiserver"], spec="  securityContext: {runAsUser: 7}\n")).run_as_user == 7
     assert read_pod(text.replace(", namespace: kube-system", "")).namespace == "default"
 
 
@@ -135,12 +132,12 @@ def test_mounts() -> None:
         )
     )
     assert pod.mounts == (
-        Mount("/pki", "/etc/kubernetes/pki/etcd", "pki", False, True, "etcd"),
-        Mount("/conf/ca.crt", "/srv/ca.crt", "ca", True, False, ""),
-        Mount("/tmp", None, "empty", False, False, ""),
-        Mount("/g", "/f", "f", True, False, ""),
-        Mount("/conf/dir", "/etc/kubernetes/pki", "pki", False, False, ""),
-        Mount("/n", None, "none", False, False, ""),
+        Mount("/pki", "/etc/kubernetes/pki/etcd", "pki", False),
+        Mount("/conf/ca.crt", "/srv/ca.crt", "ca", True),
+        Mount("/tmp", None, "empty", False),
+        Mount("/g", "/f", "f", True),
+        Mount("/conf/dir", "/etc/kubernetes/pki", "pki", False),
+        Mount("/n", None, "none", False),
     )
 
 
