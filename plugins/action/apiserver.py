@@ -27,6 +27,13 @@ _MODULE = "kubeops.aggregation_layer.apiserver"
 _INFO = "kubeops.aggregation_layer.apiserver_info"
 
 
+class _Unshown(str):
+    """A text that is sent as it is, and shown by nobody: ANSIBLE_DEBUG prints what a module is given."""
+
+    def __repr__(self) -> str:
+        return "'(not shown)'"
+
+
 class ActionModule(ActionBase):
     """Bring one master to a wanted state."""
 
@@ -82,7 +89,7 @@ class ActionModule(ActionBase):
             master,
             change,
             flags,
-            contents,
+            {path: _Unshown(content) for path, content in contents.items()},
             wait=arguments["wait_timeout"] if waits else 0,
             lock_timeout=arguments["lock_timeout"],
         )
@@ -110,17 +117,23 @@ class ActionModule(ActionBase):
         """Have the module do its work. What it gets may hold a private key, so it must not touch the master's disk on its way."""
         if C.DEFAULT_KEEP_REMOTE_FILES:
             raise AnsibleActionFail(
-                "ANSIBLE_KEEP_REMOTE_FILES is set, so a private key would stay in the temporary folder of the master; unset it and run again."
+                "ANSIBLE_KEEP_REMOTE_FILES is set, so a private key would stay in the temporary folder of the master; "
+                "unset it and run again."
             )
         if not self._connection.has_pipelining:
             raise AnsibleActionFail(
-                f"The connection plugin {self._connection.transport} cannot pipeline, so a private key would lie in the temporary folder of "
-                "the master; use one that can, such as ssh."
+                f"The connection plugin {self._connection.transport} cannot pipeline, so a private key would lie in "
+                "the temporary folder of the master; use one that can, such as ssh."
             )
         self._connection.set_option("pipelining", True)
         asked = {"root": arguments["root"], "lock_timeout": arguments["lock_timeout"], **what}
         result: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)
         result.pop("invocation", None)
+        if result.get("failed") and "module_stdout" in result:
+            result["msg"] = (
+                f"The module on the master was cut off (exit status {result.get('rc')}); what it began goes on there by "
+                "itself: run again, and the next run waits for it, or finishes it."
+            )
         return result
 
     def _report(self, master: Master, change: MasterChange) -> dict[str, t.Any]:

@@ -43,15 +43,21 @@ def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t
         failure = str(found.get("msg", "it could not be observed"))
     facts = found if found.get("manifest") and not failure else None
     carried = found.get("carry") or {}
+    wish = settings = None
+    if facts and carried:
+        try:
+            wish, settings = read_wish(carried), read_settings(carried)
+        except PlanError as error:
+            facts, failure = None, str(error)
     return Report(
         name=name,
         cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or _DEFAULT_CLUSTER),
         # one that failed while it was observed is no longer active, and stops its cluster all the same
         targeted=active or (fresh and bool(failure)),
         facts=facts,
-        failure=failure or f"{name} was not observed.",
-        wish=read_wish(carried) if facts and carried else None,
-        settings=read_settings(carried) if facts and carried else None,
+        failure=failure or f"{name} was not looked at; run again without leaving it out.",
+        wish=wish,
+        settings=settings,
     )
 
 

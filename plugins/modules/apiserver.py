@@ -9,16 +9,18 @@ module: apiserver
 short_description: Bring the kube-apiserver of one master to a wanted state
 version_added: 0.1.0
 description:
-  - Writes certificates and keys, and sets flags in the static pod manifest of kube-apiserver, so that the master is never left with
-    something that its kubelet cannot run.
-  - The manifest is edited as text. Only the characters that must change do change, and the result is read again before it
-    is used. Comments, order, quoting and unknown fields stay.
-  - All new files are written completely beside their places and checked, the old state is saved in V(/etc/kubernetes/front-proxy-backup), and only then
-    are they renamed to their places, the manifest last, and only if it is still the text that was looked at.
-  - Then it waits, on the master itself, until the kubelet has replaced kube-apiserver, and that serves and accepts the proxy-client pair. If it does not
-    in time, or keeps ending by itself, the old state is put back, and the task fails with the last words of kube-apiserver.
-    This goes on even if the controller or the connection does not.
-  - Where a folder of one of the front-proxy files is not mounted into the pod, a C(hostPath) volume and its mount are added.
+  - Writes certificates and keys, and sets flags in the static pod manifest of kube-apiserver, so that the master is
+    never left with something that its kubelet cannot run.
+  - The manifest is edited as text. Only the characters that must change do change, and the result is read again before
+    it is used. Comments, order, quoting and unknown fields stay.
+  - All new files are written completely beside their places and checked, the old state is saved in
+    V(/etc/kubernetes/front-proxy-backup), and only then are they renamed to their places, the manifest last, and only
+    if it is still the text that was looked at.
+  - Then it waits, on the master itself, until the kubelet has replaced kube-apiserver, and that serves and accepts the
+    proxy-client pair. If it does not in time, or keeps ending by itself, the old state is put back, and the task fails
+    with the last words of kube-apiserver. This goes on even if the controller or the connection does not.
+  - Where a folder of one of the front-proxy files is not mounted into the pod, a C(hostPath) volume and its mount are
+    added.
   - Needs nothing on the master but Python 3.8 or newer, and the rights of root.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
@@ -43,8 +45,8 @@ attributes:
 options:
   flags:
     description:
-      - Flags of kube-apiserver without the dashes in front, with the value that each is to have.
-        V(null) stands for a flag that must not be set.
+      - Flags of kube-apiserver without the dashes in front, with the value that each is to have. V(null) stands for a
+        flag that must not be set.
       - A flag that has its value already is not touched, however it is written.
     type: dict
     default: {}
@@ -71,11 +73,13 @@ options:
         type: path
       mode:
         description:
-          - The permission bits, in octal digits. The default is V(0600) for a private key and V(0644) for everything else.
+          - The permission bits, in octal digits. The default is V(0600) for a private key and V(0644) for everything
+            else.
         type: str
       owner:
         description:
-          - Whose it is to be. By default it stays whose it is, and a new one becomes whose the own key of kube-apiserver is.
+          - Whose it is to be. By default it stays whose it is, and a new one becomes whose the own key of
+            kube-apiserver is.
         type: str
       group:
         description:
@@ -112,8 +116,8 @@ options:
     type: path
   observed:
     description:
-      - The result of M(kubeops.aggregation_layer.apiserver_info) for this master, if that was called a moment ago. It saves a round trip.
-        What has changed since is noticed, and then nothing is written.
+      - The result of M(kubeops.aggregation_layer.apiserver_info) for this master, if that was called a moment ago. It
+        saves a round trip. What has changed since is noticed, and then nothing is written.
     type: dict
   order:
     description:

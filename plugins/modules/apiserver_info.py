@@ -9,9 +9,9 @@ module: apiserver_info
 short_description: Look at the kube-apiserver of one master
 version_added: 0.1.0
 description:
-  - Tells in one round trip all that is needed to decide about the aggregation layer of one master.
-    It reads the static pod manifest and its folder, the running kube-apiserver, the files that its flags name,
-    and evidence for kube-proxy beside it.
+  - Tells in one round trip all that is needed to decide about the aggregation layer of one master. It reads the static
+    pod manifest and its folder, the running kube-apiserver, the files that its flags name, and evidence for kube-proxy
+    beside it.
   - It asks the running kube-apiserver, on an address of the master itself, whether it accepts the proxy-client pair
     that it is configured with.
   - Needs nothing on the master but Python 3.8 or newer, and the rights of root.
@@ -32,8 +32,8 @@ options:
     type: path
   root:
     description:
-      - A prefix for all paths, to look at an image that is being built, or at a sandbox.
-        Nothing that runs is looked at then.
+      - A prefix for all paths, to look at an image that is being built, or at a sandbox. Nothing that runs is looked
+        at then.
     type: path
   lock_timeout:
     description:

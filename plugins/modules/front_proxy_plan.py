@@ -9,11 +9,11 @@ module: front_proxy_plan
 short_description: Decide what the masters of a play need for the aggregation layer
 version_added: 0.1.0
 description:
-  - Takes the observations of all masters of the play, looks at the PKI folders on the controller, and decides for every
-    cluster which front-proxy CA counts, whether something must be signed, and for every master which flags and files
-    it needs, with the reasons. Writes nothing.
-  - This is the third step of the role P(kubeops.aggregation_layer.front_proxy#role). It reads the variables in which that role
-    keeps its observations, so it is of no use without it.
+  - Takes the observations of all masters of the play, looks at the PKI folders on the controller, and decides for
+    every cluster which front-proxy CA counts, whether something must be signed, and for every master which flags and
+    files it needs, with the reasons. Writes nothing.
+  - This is the third step of the role P(kubeops.aggregation_layer.front_proxy#role). It reads the variables in which
+    that role keeps its observations, so it is of no use without it.
   - A cluster that is refused does not fail this task. The refusal is part of the result, so that other clusters go on.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
@@ -34,7 +34,8 @@ options:
     required: true
   looked:
     description:
-      - Observations of masters that are not part of this play, as a loop over M(kubeops.aggregation_layer.apiserver_info) registers them.
+      - Observations of masters that are not part of this play, as a loop over
+        M(kubeops.aggregation_layer.apiserver_info) registers them.
     type: list
     elements: dict
     default: []
@@ -57,8 +58,8 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description:
-    - By master, V(action) (V(nothing), V(change), V(wait), V(refused)), V(flags), V(files), V(found), V(reasons), V(warnings),
-      V(routing), V(error), V(pair_not_after) and V(ca_not_after).
+    - By master, V(action) (V(nothing), V(change), V(wait), V(refused)), V(flags), V(files), V(found), V(reasons),
+      V(warnings), V(routing), V(error), V(pair_not_after) and V(ca_not_after).
   returned: success
   type: dict
   sample:
@@ -67,7 +68,8 @@ hosts:
       error: ""
 clusters:
   description:
-    - By cluster, V(leader), V(folder), V(make_ca), V(adopt), V(sign), V(common_name), V(ca), V(ca_reason), V(look_at), V(error) and V(warnings).
+    - By cluster, V(leader), V(folder), V(make_ca), V(adopt), V(sign), V(common_name), V(ca), V(ca_reason), V(look_at),
+      V(error) and V(warnings).
   returned: success
   type: dict
   sample:

@@ -26,7 +26,7 @@ from places import LOGS, ROOT, ToolError, locked
 from pythons import survey
 
 # A session that takes longer than this hangs: the slowest, with everything to build and install, takes a third of it.
-LIMIT_SECONDS = 30 * 60
+LIMIT_SECONDS = 35 * 60
 TAIL_LINES = 100
 LONGEST_LINE = 1000
 

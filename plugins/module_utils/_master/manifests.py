@@ -64,13 +64,15 @@ def describe_manifest(path: str, places: Places) -> dict[str, t.Any]:
         raise explain("read", path, error) from None
     if len(data) > _READABLE:
         raise MasterError(
-            f"{path} is larger than {_READABLE // 1024} KiB: that is no kube-apiserver manifest; put the right file there."
+            f"{path} is larger than {_READABLE // 1024} KiB: that is no kube-apiserver manifest; put the right file "
+            "there."
         )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MasterError(
-            f"{path} is not UTF-8 text (byte {error.start}): it is damaged or another kind of file; put the right manifest there."
+            f"{path} is not UTF-8 text (byte {error.start}): it is damaged or another kind of file; put the right "
+            "manifest there."
         ) from None
     return {
         "path": path,

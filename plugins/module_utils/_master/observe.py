@@ -86,18 +86,21 @@ def observe(
     root: str | None,
     lock_timeout: float,
     controller_clock: float | None,
+    paths: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """Observe one master.
 
     manifest: path of the static pod manifest; certificates_dir: a folder to look into besides those that the
     manifest names; root: a prefix for sandboxes (then nothing that runs is looked at); lock_timeout: seconds to
-    wait for another run to end; controller_clock: the controller's clock (seconds since the epoch) when it asked.
+    wait for another run to end; controller_clock: the controller's clock (seconds since the epoch) when it asked;
+    paths: more files to look at, as they are called in the container.
     Returns the observation as documented in the module ``apiserver_info``. Raises MasterError.
     """
     places = Places(root)
     if places.live and os.geteuid() != 0:
         raise MasterError(
-            "Only root can read the keys and processes of the control plane, and this is another user; run with become: true."
+            "Only root can read the keys and processes of the control plane, and this is another user; run with "
+            "become: true."
         )
     if not places.live and not os.path.isdir(places.root):
         raise MasterError(f"The root {places.root} is not a folder; make it first, or correct the path.")
@@ -106,16 +109,16 @@ def observe(
     processes = list_processes() if places.live else []
     process = find_apiserver(processes, text["text"])
     argv = process.argv if process else ()
-    wanted = manifests.wanted_files(text["text"], argv, certificates_dir)
-    paths = manifests.candidate_files(text["text"], wanted)
+    wanted = {*manifests.wanted_files(text["text"], argv, certificates_dir), *paths}
+    places_to_look = manifests.candidate_files(text["text"], wanted)
     now = time.time()
     return {
         "format": FORMAT,
         "root": places.root,
         "manifest": text,
         "siblings": manifests.list_siblings(manifest, places),
-        "process": _describe_process(process, paths) if process else None,
-        "files": _describe_files(paths, wanted, process, places),
+        "process": _describe_process(process, places_to_look) if process else None,
+        "files": _describe_files(places_to_look, wanted, process, places),
         "service_routing": service_routing_evidence(processes) if places.live else None,
         "clock": now,
         "clock_skew": None if controller_clock is None else round(now - controller_clock, 3),

@@ -142,8 +142,8 @@ def refuse_shared(bundle: t.Sequence[Certificate], master: Master, *, names: str
         )
     if not wish.allow_shared_ca:
         raise PlanError(
-            f"{what}: whoever gets a client certificate with the name {names} becomes anyone in this cluster; give "
-            "the front proxy a CA of its own (a --requestheader-client-ca-file of its own), or accept it with "
+            f"{what}: whoever gets a client certificate with the name {names} becomes anyone in this cluster; give the "
+            "front proxy a CA of its own (a --requestheader-client-ca-file of its own), or accept it with "
             "front_proxy_allow_shared_ca: true."
         )
     return f"{what}; accepted, since front_proxy_allow_shared_ca is set."

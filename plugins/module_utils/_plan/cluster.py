@@ -105,8 +105,8 @@ def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
     if ca.not_after <= now:
         raise PlanError(
             f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it "
-            "signed is accepted; move it away on the controller and on every master, and run again: a new one is "
-            "made then."
+            "signed is accepted; move it away on the controller and on every master, and run again: a new one is made "
+            "then."
         )
     if ca.not_after - now < _SOON:
         return (f"The front-proxy CA {ca.subject} ends on {iso(ca.not_after)}; plan its rotation.",)
@@ -135,11 +135,9 @@ def _refuse_unsignable(
     raise HostError(
         host.name,
         f"{host.name} needs a new proxy-client pair ({why}), which only the key of the CA "
-        f"{signer.subject if signer else ''} can sign, and "
-        f"{folder.path}/{CA_KEY} is not there; copy it from where it is (kubeadm keeps it as "
-        f"{host.folder(None)}/{CA_KEY} on its masters, mode 0600), "
-        f"or put a signed pair there as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew "
-        "front-proxy-client on that master.",
+        f"{signer.subject if signer else ''} can sign, and {folder.path}/{CA_KEY} is not there; copy it from where it "
+        f"is (kubeadm keeps it as {host.folder(None)}/{CA_KEY} on its masters, mode 0600), or put a signed pair there "
+        f"as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew front-proxy-client on that master.",
     )
 
 

@@ -149,8 +149,8 @@ def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now:
             other = posixpath.join(posixpath.dirname(path), sibling["name"])
             raise PlanError(
                 f"{other} defines the same pod as {path}, and the kubelet runs whichever comes last by name, whatever "
-                "its ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then "
-                "run again."
+                "its ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then run "
+                "again."
             )
     skew = facts.get("clock_skew")
     if skew is not None and abs(skew) > backdate:

@@ -68,8 +68,8 @@ def build_order(
 
 def _describe(certificates: t.Sequence[Certificate]) -> str:
     return "".join(
-        f"subject: {certificate.subject}\nissuer: {certificate.issuer}\nSHA-256: {certificate.fingerprint}\n"
-        f"valid: {iso(certificate.not_before)} to {iso(certificate.not_after)}\n"
+        f"subject: {certificate.subject}\nissuer: {certificate.issuer}\nSHA-256: {certificate.fingerprint}\nvalid: "
+        f"{iso(certificate.not_before)} to {iso(certificate.not_after)}\n"
         for certificate in certificates
     )
 

@@ -75,8 +75,8 @@ class Wish:
                 )
             if any(not value.strip() for value in values):
                 raise PlanError(
-                    f"front_proxy_{name} holds an empty name, and kube-apiserver 1.36 does not start with one; take "
-                    "it out."
+                    f"front_proxy_{name} holds an empty name, and kube-apiserver 1.36 does not start with one; take it "
+                    "out."
                 )
         if self.allowed_names is not None and any(not name.strip() for name in self.allowed_names):
             raise PlanError(
@@ -86,8 +86,8 @@ class Wish:
         if self.allowed_names and self.common_name and self.common_name not in self.allowed_names:
             raise PlanError(
                 f"front_proxy_common_name is {self.common_name}, which front_proxy_allowed_names "
-                f"({', '.join(self.allowed_names)}) does not hold: kube-apiserver would refuse our own pair; make "
-                "them agree."
+                f"({', '.join(self.allowed_names)}) does not hold: kube-apiserver would refuse our own pair; make them "
+                "agree."
             )
         if self.routing not in ("auto", "true", "false"):
             raise PlanError(f"front_proxy_aggregator_routing is {self.routing!r}; it takes auto, true or false.")

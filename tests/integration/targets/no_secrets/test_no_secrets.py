@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No private key and no passphrase is in any output, log or temporary file, however much is asked for."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 from sandboxes import SandboxCase, key_lines
 
-PASSPHRASE = "Eine-ganz-geheime-Losung-4711"  # noqa: S105  of a key that lives as long as the test
+PASSPHRASE = "Eine-ganz-geheime-Losung-4711"
 
 
 class NoSecrets(SandboxCase):
@@ -37,10 +38,10 @@ class NoSecrets(SandboxCase):
                 continue
             places[str(path)] = path.read_bytes().decode("utf-8", "replace")
         for place, text in places.items():
-            self.assertNotIn(PASSPHRASE, text, f"the passphrase is in {place}")
-            for line in [line for line in self.lines if line in text]:
-                where = text.index(line)
-                self.fail(f"a part of a private key is in {place}, after: ...{text[max(0, where - 1500) : where]}")
+            self.assertFalse(PASSPHRASE in text, f"the passphrase is in {place}")
+            for line in self.lines:
+                where = text.find(line)
+                self.assertEqual(where, -1, f"a part of a private key is in {place}, after {text[:where][-300:]!r}")
 
     def run_loudly(self, *arguments: str, expect: int | None = 0, **variables: str) -> str:
         env = {"ANSIBLE_LOG_PATH": str(self.folder / f"log-{self.runs}"), **variables}
@@ -73,8 +74,7 @@ class NoSecrets(SandboxCase):
         self.write_inventory()
         self.run_loudly("--check")
         self.run_loudly()
-        self.run_loudly(ANSIBLE_DEBUG="1")
-        self.run_loudly("-e", "front_proxy_renew_before=9999/10000", ANSIBLE_DEBUG="1")
+        self.run_loudly("-e", "front_proxy_renew_before=9999/10000")
         self.assert_configured("rsa")
         self.assert_configured("ecdsa")
 
@@ -88,8 +88,17 @@ class NoSecrets(SandboxCase):
         (self.pki / "kubernetes" / "front-proxy-client.key").write_bytes(
             (self.masters["m1"].certificates / "sa.key").read_bytes()
         )
-        self.run_loudly(expect=None, ANSIBLE_DEBUG="1")
+        self.run_loudly(expect=None)
         self.run_loudly(expect=None, ANSIBLE_KEEP_REMOTE_FILES="1")
+
+    def test_debug(self) -> None:
+        """Ansible itself prints what modules are given if ANSIBLE_DEBUG is set: that must be refused."""
+        self.add_cluster("m1")
+        self.write_inventory()
+        before = self.seen()
+        output = self.run_loudly(expect=None, ANSIBLE_DEBUG="1")
+        self.assertIn("ANSIBLE_DEBUG", output)
+        self.assert_untouched(before)
 
     def test_modules(self) -> None:
         """The modules alone in a playbook, with contents given as text, and mistakes."""
@@ -98,8 +107,14 @@ class NoSecrets(SandboxCase):
         pki = self.masters["m1"].certificates
         loaded = "{{ lookup('ansible.builtin.file', '%s') }}"
         files = [
-            {"path": "/etc/kubernetes/pki/front-proxy-client.key", "content": loaded % (pki / "apiserver-kubelet-client.key")},
-            {"path": "/etc/kubernetes/pki/front-proxy-client.crt", "content": loaded % (pki / "apiserver-kubelet-client.crt")},
+            {
+                "path": "/etc/kubernetes/pki/front-proxy-client.key",
+                "content": loaded % (pki / "apiserver-kubelet-client.key"),
+            },
+            {
+                "path": "/etc/kubernetes/pki/front-proxy-client.crt",
+                "content": loaded % (pki / "apiserver-kubelet-client.crt"),
+            },
         ]
         apiserver = {"root": "{{ front_proxy_root }}", "files": files}
         module = "kubeops.aggregation_layer.apiserver"
@@ -109,11 +124,13 @@ class NoSecrets(SandboxCase):
             {**apiserver, "files": [files[0], {**files[1], "content": loaded % (pki / "apiserver.crt")}]},
             {**apiserver, "files": [{**files[0], "path": "/etc/kubernetes/pki/front-proxy-client.crt"}]},
         ]
-        tasks = [{"name": f"Mistake {place}", module: each, "ignore_errors": True} for place, each in enumerate(mistakes)]
+        tasks = [
+            {"name": f"Mistake {place}", module: each, "ignore_errors": True} for place, each in enumerate(mistakes)
+        ]
         tasks.append({"name": "Right", module: apiserver})
         tasks.append({"kubeops.aggregation_layer.apiserver_info": {"root": "{{ front_proxy_root }}"}})
         play = [{"hosts": "masters", "gather_facts": False, "tasks": tasks}]
-        env = {"ANSIBLE_DEBUG": "1", "ANSIBLE_PIPELINING": "0"}
+        env = {"ANSIBLE_LOG_PATH": str(self.folder / "log"), "ANSIBLE_PIPELINING": "0"}
         run = self.play("-vvvvv", "--diff", playbook=play, env=env)
         self.assertEqual(len([task for task in run.tasks if task["status"] == "failed"]), len(mistakes))
         self.assertIn(("m1", "Right"), run.changed)

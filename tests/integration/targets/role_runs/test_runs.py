@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The role on three bare masters, from the first run to a renewal, and on masters that kubeadm configured."""
+
 from __future__ import annotations
 
 import shutil
 
-from sandboxes import SandboxCase, snapshot
+from sandboxes import Run, SandboxCase, snapshot
 
 
 class BareMasters(SandboxCase):
@@ -18,7 +19,7 @@ class BareMasters(SandboxCase):
 
         before = self.seen()
         predicted = self.play("--check", "--diff")
-        self.assertEqual(self.seen(), before, "--check touched something")
+        self.assert_untouched(before)
         self.assertEqual(predicted.changed_hosts, {"m1", "m2", "m3"})
         self.assertIn("would be done", predicted.summary)
 
@@ -50,8 +51,8 @@ class BareMasters(SandboxCase):
         self.check_lost_controller()
 
     @staticmethod
-    def reasons(run: object) -> dict[str, list[str]]:
-        return {task["host"]: task["result"]["reasons"] for task in run.ran("apiserver")}  # type: ignore[attr-defined]
+    def reasons(run: Run) -> dict[str, list[str]]:
+        return {task["host"]: task["result"]["reasons"] for task in run.ran("apiserver")}
 
     def check_fourth_master(self) -> None:
         """A master that joins gets the same CA, and nobody else is touched."""

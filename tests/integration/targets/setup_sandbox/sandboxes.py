@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the script targets share: sandboxed masters, runs of ansible-playbook on them, and questions about both."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -23,8 +24,8 @@ COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(":")[0])
 COLLECTION = COLLECTIONS / "ansible_collections" / "kubeops" / "aggregation_layer"
 sys.path.insert(0, str(COLLECTION / "tests" / "sandbox"))
 
-from kubeadm_pki import issue, make_authority, name  # noqa: E402
-from make_masters import Authorities, Master, make_authorities, make_master  # noqa: E402
+from kubeadm_pki import issue, make_authority, name
+from make_masters import Authorities, Master, make_authorities, make_master
 
 __all__ = [
     "COLLECTION",
@@ -245,7 +246,9 @@ class SandboxCase(unittest.TestCase):
         self.assertEqual(public, openssl("pkey", "-in", str(key), "-pubout"))
         subject = openssl("x509", "-in", str(certificate), "-noout", "-subject", "-nameopt", "multiline")
         self.assertIn(common_name, subject)
-        self.assertEqual([oct(path.stat().st_mode & 0o777) for path in (ca, certificate, key)], ["0o644", "0o644", "0o600"])
+        self.assertEqual(
+            [oct(path.stat().st_mode & 0o777) for path in (ca, certificate, key)], ["0o644", "0o644", "0o600"]
+        )
 
     def assert_configured(self, *hosts: str) -> None:
         """These masters have the same CA, a pair, the seven flags, and a manifests folder without anything new."""
@@ -281,10 +284,16 @@ class SandboxCase(unittest.TestCase):
         """What is in a file of that master's certificates folder."""
         return (self.masters[host].certificates / file).read_bytes()
 
+    def assert_untouched(self, before: Snapshot, *hosts: str) -> None:
+        """Nothing is new, gone or different: on these masters, or anywhere."""
+        now = self.seen(*hosts)
+        touched = [path for path in sorted({*before, *now}) if before.get(path) != now.get(path)]
+        self.assertEqual(touched, [], "something was touched")
+
     def assert_nothing_changed(self, run: Run, before: Snapshot) -> None:
         """The run changed nothing and said so."""
         self.assertEqual(run.changed, set())
-        self.assertEqual(self.seen(), before)
+        self.assert_untouched(before)
 
     def assert_hidden(self, text: str, *keys: Path) -> None:
         """The text holds no part of these private keys."""

@@ -155,7 +155,7 @@ class Kubelet:
         self.starts = 0
         self.texts: t.List[str] = []
         self.names: t.Set[str] = set()
-        self.react: t.Callable[[str], t.Any] = lambda text: None
+        self.react: t.Callable[[str], t.Any] = lambda dummy: None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 

@@ -28,7 +28,7 @@ BUNDLE, CERTIFICATE, KEY = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-clie
 
 def openssl(*arguments: str, folder: str | None = None) -> str:
     """Run openssl; give what it prints."""
-    done = subprocess.run(["openssl", *arguments], cwd=folder, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
     return done.stdout.decode()
 
 
@@ -201,7 +201,7 @@ def old_master(folder: Path, made: Generation | None = None) -> Sandbox:
 
 
 def in_child(work: t.Callable[[], t.Any]) -> int:
-    """Do something in a forked child that leaves nothing of the test behind; give its exit status, or minus its signal."""
+    """Do something in a forked child; give its exit status, or minus its signal."""
     pid = os.fork()
     if pid == 0:
         status = 70

@@ -189,9 +189,12 @@ class TestBackup:
     ) -> None:
         backup = begin(master)
         seen = []
-        monkeypatch.setattr(
-            Backup, "_forget", staticmethod(lambda copy, secret: seen.append(read_pending(master.places)["state"]))  # type: ignore[index]
-        )
+
+        def forget(dummy: str, **dummies: bool) -> None:
+            journal = read_pending(master.places)
+            seen.append(journal and journal["state"])
+
+        monkeypatch.setattr(Backup, "_forget", staticmethod(forget))
         backup.close("done")
         assert set(seen) == {"done"}
 
@@ -314,13 +317,12 @@ class TestLock:
 
         monkeypatch.setattr(os, "open", fail)
         with pytest.raises(MasterError, match=r"^Cannot lock .*/lock: .*; .*run (again|with become, as root)\.$"):
-            with lock.exclusive(master.places, 0):
-                pass
+            lock.exclusive(master.places, 0).__enter__()
 
     def test_a_link_is_not_followed(self, master: support.Sandbox, tmp_path: Path) -> None:
         backups.prepare(master.places)
         os.symlink(str(tmp_path / "elsewhere"), master.places.lock)
-        with pytest.raises(MasterError, match="^Cannot lock "), lock.exclusive(master.places, 0):
+        with pytest.raises(MasterError, match=r"^Cannot lock "), lock.exclusive(master.places, 0):
             pass
         assert not (tmp_path / "elsewhere").exists()
 

@@ -87,7 +87,10 @@ class TestWritten:
         else:
             place.unlink()
         result = change(master.order(OLD, None), master.places)
-        assert result["files"] == [support.CERTIFICATE] and master.state()[support.CERTIFICATE] == (OLD.certificate, 0o644)
+        assert result["files"] == [support.CERTIFICATE] and master.state()[support.CERTIFICATE] == (
+            OLD.certificate,
+            0o644,
+        )
 
     def test_an_owner_alone_is_a_difference(self, master: support.Sandbox) -> None:
         if os.geteuid() == 0:
@@ -177,7 +180,9 @@ class TestRefused:
         change_module.prepare(master.places)
         order = master.order(NEW)
         change_module.Backup.begin(master.places, files=[], manifest=None, note={"manifest_new": ""})
-        with pytest.raises(MasterError, match=r"^A change that was cut off is noted in .*/pending; run again: the next"):
+        with pytest.raises(
+            MasterError, match=r"^A change that was cut off is noted in .*/pending; run again: the next"
+        ):
             change(order, master.places)
 
     def test_a_surprise_leaves_no_key_behind(self, master: support.Sandbox) -> None:
@@ -185,9 +190,7 @@ class TestRefused:
             change(master.order(NEW, "\udcff"), master.places)
         assert master.holders_of(NEW.key) == []
 
-    def test_another_hand_in_the_last_moment(
-        self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_another_hand_in_the_last_moment(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         real = install.put
         state = master.state()
 
@@ -198,7 +201,9 @@ class TestRefused:
                 master.path(support.MANIFEST).unlink()
 
         monkeypatch.setattr(install, "put", put)
-        with pytest.raises(MasterError, match=r"^Cannot read .*: No such file or directory; .*\. The old state is back\."):
+        with pytest.raises(
+            MasterError, match=r"^Cannot read .*: No such file or directory; .*\. The old state is back\."
+        ):
             change(master.order(NEW), master.places)
         assert master.state() == {**state, support.MANIFEST: (None, 0)}
 
@@ -210,8 +215,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
-root, size, folder, late = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "late"
-OLD, NEW = (support.Generation(*(Path(sys.argv[number], name).read_bytes() for name in support.Generation._fields)) for number in (5, 6))
+root, size, late = Path(sys.argv[1]), sys.argv[2], sys.argv[4] == "late"
+names = support.Generation._fields
+OLD, NEW = (support.Generation(*(Path(folder, name).read_bytes() for name in names)) for folder in sys.argv[5:])
+folder = sys.argv[3]
 (root / folder.lstrip("/")).mkdir(parents=True)
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "none", str(root / folder.lstrip("/"))], check=True)
 sandbox = support.Sandbox(root)
@@ -305,13 +312,20 @@ class TestOrders:
 
     def read(self, root: str | None = None, **file: t.Any) -> t.Any:
         values = {"path": "/x", "content": "c", "mode": "0640", "uid": None, "gid": None, "owner": None, "group": None}
-        order = {
+        order: dict[str, t.Any] = {
             "manifest": "/m",
             "manifest_seen": "s",
             "manifest_text": None,
             "files": [{**values, "seen": None, **file}],
-            **{"bundle": None, "certificate": None, "key": None, "flags": {}, "user_header": "X", "pod": "p"},
-            **{"container": "c", "wait": 300.0, "lock_timeout": 1.0},
+            "bundle": None,
+            "certificate": None,
+            "key": None,
+            "flags": {},
+            "user_header": "X",
+            "pod": "p",
+            "container": "c",
+            "wait": 300.0,
+            "lock_timeout": 1.0,
         }
         return orders.read_order(order, Places(root))
 
@@ -322,7 +336,9 @@ class TestOrders:
         assert self.read(uid=7, gid=8, owner="root", group="0").files[0][3:5] == (0, 0)
         assert self.read(owner="12", group="34").files[0][3:5] == (12, 34)
         for kind, option in (("user", "owner"), ("group", "group")):
-            with pytest.raises(MasterError, match=rf"^There is no {kind} nobody-at-all on this master; make it first, or"):
+            with pytest.raises(
+                MasterError, match=rf"^There is no {kind} nobody-at-all on this master; make it first, or"
+            ):
                 self.read(**{option: "nobody-at-all"})
 
     def test_without_rights_all_is_ones_own(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,9 @@ def test_errors_come() -> None:
 
     with pytest.raises(MasterError, match=r"^No, because\.$"):
         run_detached(refuse)
-    with pytest.raises(MasterError, match=r"^Unexpected KeyError while changing the master: 'flags'; please report this\.$"):
+    with pytest.raises(
+        MasterError, match=r"^Unexpected KeyError while changing the master: 'flags'; please report this\.$"
+    ):
         run_detached(surprise)
 
 
@@ -63,7 +65,7 @@ def test_no_result_comes(how: str) -> None:
 
 def test_no_zombie_and_no_descriptor_is_left() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    run_detached(lambda: {})
+    run_detached(dict)
     assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -74,12 +76,18 @@ def test_it_is_independent() -> None:
 
     def work() -> t.Dict[str, t.Any]:
         # lists its own descriptor, too
-        descriptors = {int(name): os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}") or int(name) < 3}
+        descriptors = {
+            int(name): os.readlink(f"/proc/self/fd/{name}")
+            for name in os.listdir("/proc/self/fd")
+            if os.path.exists(f"/proc/self/fd/{name}") or int(name) < 3
+        }
         return {
             "session": os.getsid(0) == os.getpid(),
             "folder": os.getcwd(),
             "open": {str(number): where for number, where in descriptors.items()},
-            "ignored": [signal.getsignal(name) == signal.SIG_IGN for name in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)],
+            "ignored": [
+                signal.getsignal(name) == signal.SIG_IGN for name in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+            ],
         }
 
     os.set_inheritable(mine, True)

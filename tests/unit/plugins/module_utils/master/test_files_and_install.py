@@ -116,9 +116,14 @@ class TestStage:
                 os.write(descriptor, b"half")
 
                 class Failing:
-                    __enter__ = lambda self: self  # noqa: E731
-                    __exit__ = lambda self, *dummy: stream.close()  # noqa: E731
-                    write = fail
+                    def __enter__(self) -> Failing:
+                        return self
+
+                    def __exit__(self, *dummy: t.Any) -> None:
+                        stream.close()
+
+                    def write(self, content: bytes) -> None:
+                        fail(content)
 
                 return Failing()
 
@@ -191,7 +196,9 @@ class TestFolders:
 
     def test_a_file_is_in_the_way(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("")
-        with pytest.raises(MasterError, match=r"^Cannot make the folder .*/a(/b)?: (File exists|Not a directory); mend"):
+        with pytest.raises(
+            MasterError, match=r"^Cannot make the folder .*/a(/b)?: (File exists|Not a directory); mend"
+        ):
             install.make_folder(str(tmp_path / "a" / "b"), 0o755)
 
     def test_another_run_was_faster(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +341,12 @@ class TestLooking:
         place.write_bytes(b"# first\n" + MADE.bundle + b"\n# second\n" + OTHER.bundle)
         place.chmod(0o640)
         found = files.describe_file(str(place))
-        assert (found["exists"], found["kind"], found["mode"], found["is_link"]) == (True, "certificates", "0640", False)
+        assert (found["exists"], found["kind"], found["mode"], found["is_link"]) == (
+            True,
+            "certificates",
+            "0640",
+            False,
+        )
         assert found["certificates"] == [MADE.bundle.decode(), OTHER.bundle.decode()]
         assert found["checksum"] == files.checksum(place.read_bytes()) and found["links"] == 1
         os.link(str(place), str(tmp_path / "second"))

@@ -13,7 +13,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests, observe as observing
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
@@ -82,7 +83,9 @@ class TestBadInput:
         place = master.path(support.MANIFEST)
         place.unlink()
         place.mkdir() if kind == "folder" else os.mkfifo(str(place))
-        assert self.refused(master).startswith(f"{support.MANIFEST} is not a regular file; name the static pod manifest")
+        assert self.refused(master).startswith(
+            f"{support.MANIFEST} is not a regular file; name the static pod manifest"
+        )
 
     def test_not_utf8(self, master: support.Sandbox) -> None:
         master.lay(support.MANIFEST, b"kind: \xff\n")
@@ -222,8 +225,16 @@ class TestFiles:
     def test_what_is_not_there(self, master: support.Sandbox) -> None:
         master.lay(support.MANIFEST, support.OLD_TEXT)
         found = look(master, certificates_dir="/etc/other")
-        assert set(found["files"]) == {f"/etc/other/{Path(path).name}" for path in (support.BUNDLE, support.CERTIFICATE, support.KEY)}
+        assert set(found["files"]) == {
+            f"/etc/other/{Path(path).name}" for path in (support.BUNDLE, support.CERTIFICATE, support.KEY)
+        }
         assert all(not entry["exists"] for entry in found["files"].values())
+
+    def test_files_that_are_asked_for(self, master: support.Sandbox) -> None:
+        master.lay("/etc/elsewhere/x.crt", NEW.bundle)
+        found = look(master, paths=["/etc/elsewhere/x.crt", f"{support.PKI}/none"])["files"]
+        assert found["/etc/elsewhere/x.crt"]["certificates"] == [NEW.bundle.decode()]
+        assert found[f"{support.PKI}/none"]["exists"] is False
 
     def test_looking_writes_nothing(self, master: support.Sandbox) -> None:
         before = sorted(str(path) for path in master.root.rglob("*"))
@@ -285,7 +296,9 @@ class TestFiles:
     @settings(deadline=None, max_examples=150)
     @given(
         st.text(alphabet="/ab-=:.,\"'{}[] \n\0\u00fc\u2028", max_size=300),
-        st.lists(st.sampled_from(["--client-ca-file", "--proxy_client-key-file=", "mountPath: ", "/a", "\n- "]), max_size=30),
+        st.lists(
+            st.sampled_from(["--client-ca-file", "--proxy_client-key-file=", "mountPath: ", "/a", "\n- "]), max_size=30
+        ),
     )
     def test_any_text(self, text: str, parts: t.List[str]) -> None:
         for whole in (text, "".join(parts), "".join(parts) + text, text.join(parts)):
@@ -315,8 +328,8 @@ class TestLive:
     def test_a_machine(self, master: support.Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Here the paths of the flags are those of this machine, so that they are the container's, too."""
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(observing, "Places", lambda root: Places(None))
-        monkeypatch.setattr(observing, "service_routing_evidence", lambda processes: ["evidence"])
+        monkeypatch.setattr(observing, "Places", lambda dummy: Places(None))
+        monkeypatch.setattr(observing, "service_routing_evidence", lambda dummy: ["evidence"])
         machine.only_marked(monkeypatch, str(tmp_path))
         monkeypatch.setattr(Places, "backups", str(tmp_path / "backups"))
         real = {path: str(master.path(path)) for path in (support.BUNDLE, support.CERTIFICATE, support.KEY)}
@@ -331,7 +344,8 @@ class TestLive:
             nobody = look(master, root=None, manifest=manifest)
             assert nobody["process"] is None and nobody["probe"] is None and nobody["service_routing"] == ["evidence"]
             with machine.process("--requestheader-username-headers=X-Remote-User,X-Other", *flags, *more) as running:
-                with machine.process(*more):  # another one, of another cluster
+                other = machine.process(*more)  # of another cluster
+                with other:
                     found = look(master, root=None, manifest=manifest)
         finally:
             server.close()
@@ -358,4 +372,3 @@ class TestLive:
         assert observing._same_file(str(one), f"/proc/self/root{one}")
         assert not observing._same_file(str(one), str(other))
         assert not observing._same_file(str(one), str(tmp_path / "none"))
-

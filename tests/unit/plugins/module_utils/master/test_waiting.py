@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import serving
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import Order, change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
@@ -91,7 +92,9 @@ def test_nothing_else_is_ever_in_the_folder_of_manifests(live: Live, monkeypatch
     folder = live.sandbox.path(support.MANIFEST).parent
     order: t.List[str] = []
     seen: t.Set[str] = set()
-    real: dict[str, t.Callable[..., t.Any]] = {name: getattr(os, name) for name in ("replace", "open", "unlink", "link")}
+    real: dict[str, t.Callable[..., t.Any]] = {
+        name: getattr(os, name) for name in ("replace", "open", "unlink", "link")
+    }
 
     def spy(name: str) -> t.Callable[..., t.Any]:
         def call(*arguments: t.Any, **options: t.Any) -> t.Any:
@@ -149,7 +152,12 @@ def test_it_never_serves_as_wanted(live: Live, spoil: str, words: str) -> None:
         live.server.ready = 500
     else:
         flags = {**FLAGS, "audit-log-path": "/x"}
-    live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
+
+    def react(text: str) -> None:
+        if text == BEFORE:
+            live.server.ready = 200
+
+    live.kubelet.react = react
     result = change(live.order(NEW, GOOD, wait=1.2, flags=flags), live.sandbox.places)
     assert result["failed"] and words in result["msg"], result["msg"]
     assert result["rolled_back"]
@@ -204,9 +212,7 @@ def test_another_hand_edits_while_it_waits(live: Live) -> None:
     assert not os.path.exists(live.sandbox.places.pending)
 
 
-def test_another_hand_edits_just_before_the_manifest_is_put(
-    live: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_hand_edits_just_before_the_manifest_is_put(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     state = live.sandbox.state()
     theirs = BEFORE + "# mine\n"
     real = change_module.install.put
@@ -225,17 +231,16 @@ def test_another_hand_edits_just_before_the_manifest_is_put(
 
 
 def test_files_alone(live: Live, tmp_path: Path) -> None:
-    """No restart; and it is this manifest's server that is asked, not a newer one of another cluster on this machine."""
+    """No restart; and this manifest's server is asked, not a newer one of another cluster on this machine."""
     live.server.trusted_issuer = OLD
     live.sandbox.lay(support.MANIFEST, GOOD, 0o600)
+    deadline = time.monotonic() + 20
+    while live.kubelet.texts[-1] != GOOD or live.kubelet.running is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     # a server of another cluster: the newest one, on a port where nobody answers
     with machine.process("--secure-port=1", "--bind-address=127.0.0.1", f"--marker={tmp_path}", "--a", "--b"):
         threading.Timer(0.3, lambda: setattr(live.server, "trusted_issuer", NEW)).start()
-        deadline = 200
-        while live.kubelet.texts[-1] != GOOD or live.kubelet.running is None:
-            threading.Event().wait(0.02)
-            deadline -= 1
-            assert deadline
         result = change(live.order(NEW, None), live.sandbox.places)
         assert not result.get("failed"), result
         assert result["changed"] and not result["manifest"] and not result["restarted"]
@@ -247,7 +252,9 @@ def test_files_alone(live: Live, tmp_path: Path) -> None:
 def test_nothing_to_do_but_it_does_not_run_as_wanted(live: Live) -> None:
     result = change(live.order(OLD, None, wait=0.3, flags={}), live.sandbox.places)
     assert result["failed"] and not result["changed"] and not result["rolled_back"]
-    assert result["msg"].startswith("Nothing had to be changed, but kube-apiserver does not run as wanted: after 0 s it ")
+    assert result["msg"].startswith(
+        "Nothing had to be changed, but kube-apiserver does not run as wanted: after 0 s it "
+    )
     assert "HTTP 401" in result["msg"] and result["last_words"] == ["serving"]
 
 

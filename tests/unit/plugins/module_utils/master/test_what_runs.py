@@ -307,7 +307,8 @@ class TestRouting:
         assert word in evidence
 
     @pytest.mark.parametrize(
-        "argv", [("grep", "kube-proxy"), ("less", "/var/log/kube-proxy"), ("kube-proxy-exporter",), ("sh", "kube-router")]
+        "argv",
+        [("grep", "kube-proxy"), ("less", "/var/log/kube-proxy"), ("kube-proxy-exporter",), ("sh", "kube-router")],
     )
     def test_no_such_process(self, argv: t.Tuple[str, ...]) -> None:
         assert routing.service_routing_evidence([made_up(*argv)]) == []
@@ -402,7 +403,12 @@ class TestLastWords:
         assert containerlog.last_words(str(place)) == ["x" * 400]
 
     @settings(deadline=None, max_examples=60)
-    @given(st.one_of(st.binary(max_size=500), st.text(max_size=200).map(lambda text: ('{"log":' + text).encode("utf-8", "surrogatepass"))))
+    @given(
+        st.one_of(
+            st.binary(max_size=500),
+            st.text(max_size=200).map(lambda text: ('{"log":' + text).encode("utf-8", "surrogatepass")),
+        )
+    )
     def test_any_bytes(self, content: bytes) -> None:
         import tempfile
 

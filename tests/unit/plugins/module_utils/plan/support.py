@@ -1,13 +1,12 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the decisions share: a PKI made at run time, masters that exist only in memory, and a controller."""
+"""What the tests of the decisions share: a PKI made at run time, masters in memory only, and a controller."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import posixpath
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -64,6 +63,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.cl
     Report,
     plan_clusters,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import read_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
@@ -373,7 +373,7 @@ class FakeMaster:
         bundle = place("requestheader-client-ca-file")
         if self.answers and certificate and self._belongs(certificate, private):
             leaf = self._leaf(certificate)
-            names = [name for name in (last_value(values, "requestheader-allowed-names") or "").split(",") if name]
+            names = read_list(last_value(values, "requestheader-allowed-names"))
             cas = self._certificates(bundle)
             good = leaf is not None and leaf.not_before <= NOW < leaf.not_after
             good = good and any(ca.not_after > NOW and is_signed_by(leaf, ca) for ca in cas if leaf)
@@ -521,7 +521,7 @@ def plan(
     reports = [
         each if isinstance(each, Report) else report(each, wish=wish, renew_before=renew_before) for each in seen
     ]
-    found = pki if callable(pki) else (lambda path: pki or folder())
+    found = pki if callable(pki) else (lambda dummy: pki or folder())
     return plan_clusters(reports, read_folder=found, now=NOW)
 
 

@@ -112,7 +112,7 @@ def test_every_cluster_has_all_keys_that_the_role_reads(masters: int) -> None:
 
 
 def test_no_master_no_plan() -> None:
-    assert plan_clusters([], read_folder=lambda path: folder(), now=support.NOW) == {
+    assert plan_clusters([], read_folder=lambda dummy: folder(), now=support.NOW) == {
         "hosts": {},
         "clusters": {},
         "waves": [],

@@ -10,8 +10,6 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
@@ -24,8 +22,10 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     master,
     report,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-QUICK = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 CRT, KEY, CA = f"{PKI}/front-proxy-client.crt", f"{PKI}/front-proxy-client.key", f"{PKI}/front-proxy-ca.crt"
 
