@@ -114,7 +114,7 @@ class ActionModule(ActionBase):
     def _send(
         self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Have the module do its work. What it gets may hold a private key, so it must not touch the master's disk on its way."""
+        """Have the module do its work. It may get a private key: that must not touch the master on its way."""
         if C.DEFAULT_KEEP_REMOTE_FILES:
             raise AnsibleActionFail(
                 "ANSIBLE_KEEP_REMOTE_FILES is set, so a private key would stay in the temporary folder of the master; "

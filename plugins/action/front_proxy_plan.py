@@ -38,7 +38,8 @@ def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t
     found = _plain(observed if fresh else looked or {})
     failure = ""
     if found.get("unreachable"):
-        failure = f"{name} is unreachable ({found.get('msg', 'no reason given')}); make it reachable, or leave it out with --limit '!{name}'."
+        why = found.get("msg", "no reason given")
+        failure = f"{name} is unreachable ({why}); make it reachable, or leave it out with --limit '!{name}'."
     elif found.get("failed"):
         failure = str(found.get("msg", "it could not be observed"))
     facts = found if found.get("manifest") and not failure else None

@@ -238,7 +238,7 @@ def _children(node: Node) -> t.List[Node]:
 
 
 def _expanded(root: Node, uses: t.Dict[int, int], where: str) -> int:
-    """Count the nodes of the tree that the graph stands for, in time linear in the graph; note how often each is used."""
+    """Count the nodes of the tree that the graph stands for, in time linear in the graph; note each one's uses."""
     sizes: t.Dict[int, int] = {}
     pending: t.Set[int] = set()
     stack: t.List[t.Tuple[Node, bool]] = [(root, False)]

@@ -73,7 +73,7 @@ class Places:
         return self.text[self.line_start(position) : position]
 
     def content(self, node: Node) -> Extent:
-        """Return the extent of a scalar's text, without its anchor or tag and without the line end of a block scalar."""
+        """Return the extent of a scalar's text, without anchor or tag and without the line end of a block scalar."""
         start, end = node.start_mark.index, node.end_mark.index
         match = _PROPERTIES.match(self.text, start, end)
         if match:
