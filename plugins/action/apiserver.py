@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import typing as t
 
-from ansible import constants as C
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
@@ -22,16 +21,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.ma
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
 
 _MODULE = "kubeops.aggregation_layer.apiserver"
 _INFO = "kubeops.aggregation_layer.apiserver_info"
-
-
-class _Unshown(str):
-    """A text that is sent as it is, and shown by nobody: ANSIBLE_DEBUG prints what a module is given."""
-
-    def __repr__(self) -> str:
-        return "'(not shown)'"
 
 
 class ActionModule(ActionBase):
@@ -41,7 +34,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Look (or take what was looked at), decide, and have it done."""
-        super().run(tmp, task_vars)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
@@ -58,9 +51,13 @@ class ActionModule(ActionBase):
         )
         try:
             require()
-            return self._work(arguments, variables)
+            problem = leak()
+            if problem:
+                raise PlanError(problem)
+            return {**result, **self._work(arguments, variables)}
         except (ManifestError, PkiError, PlanError) as error:
-            raise AnsibleActionFail(str(error)) from None
+            # not raised: ansible-core 2.18 would show a traceback with it
+            return {**result, "failed": True, "changed": False, "msg": str(error)}
 
     def _work(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         facts = arguments["observed"] or self._observe(arguments, variables)
@@ -89,16 +86,17 @@ class ActionModule(ActionBase):
             master,
             change,
             flags,
-            {path: _Unshown(content) for path, content in contents.items()},
+            contents,
             wait=arguments["wait_timeout"] if waits else 0,
             lock_timeout=arguments["lock_timeout"],
         )
-        done = self._send({"order": order}, arguments, variables)
+        done = self._send({"order": json.dumps(order)}, arguments, variables)
         return self._merge(result, done)
 
     def _observe(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         asked = {name: arguments[name] for name in ("manifest", "root", "lock_timeout")}
         asked["controller_clock"] = time.time()
+        asked["paths"] = [str(file["path"]) for file in arguments["files"] if file.get("path")]
         result: dict[str, t.Any] = self._execute_module(module_name=_INFO, module_args=asked, task_vars=variables)
         return result
 
@@ -114,14 +112,9 @@ class ActionModule(ActionBase):
     def _send(
         self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Have the module do its work. It may get a private key: that must not touch the master on its way."""
-        if C.DEFAULT_KEEP_REMOTE_FILES:
-            raise AnsibleActionFail(
-                "ANSIBLE_KEEP_REMOTE_FILES is set, so a private key would stay in the temporary folder of the master; "
-                "unset it and run again."
-            )
+        """Have the module do its work. What it may get, a private key, must not touch the master's disk on its way."""
         if not self._connection.has_pipelining:
-            raise AnsibleActionFail(
+            raise PlanError(
                 f"The connection plugin {self._connection.transport} cannot pipeline, so a private key would lie in "
                 "the temporary folder of the master; use one that can, such as ssh."
             )
@@ -131,8 +124,8 @@ class ActionModule(ActionBase):
         result.pop("invocation", None)
         if result.get("failed") and "module_stdout" in result:
             result["msg"] = (
-                f"The module on the master was cut off (exit status {result.get('rc')}); what it began goes on there by "
-                "itself: run again, and the next run waits for it, or finishes it."
+                f"The module on the master was cut off (exit status {result.get('rc')}); what it began goes on there "
+                "by itself: run again, and the next run waits for it, or finishes it."
             )
         return result
 

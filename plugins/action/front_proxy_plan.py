@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -16,6 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lif
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.carried import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak, unfit_strategy
 
 # Under these names the role keeps the observations, and hosts tell which cluster they belong to.
 _OBSERVED = "front_proxy__observed"
@@ -32,7 +32,9 @@ def _plain(value: t.Any) -> t.Any:
     return value
 
 
-def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t.Mapping[str, t.Any] | None) -> Report:
+def _report(
+    name: str, variables: t.Mapping[str, t.Any], active: bool, lost: bool, looked: t.Mapping[str, t.Any] | None
+) -> Report:
     observed = variables.get(_OBSERVED)
     fresh = observed is not None
     found = _plain(observed if fresh else looked or {})
@@ -42,6 +44,10 @@ def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t
         failure = f"{name} is unreachable ({why}); make it reachable, or leave it out with --limit '!{name}'."
     elif found.get("failed"):
         failure = str(found.get("msg", "it could not be observed"))
+    elif lost:
+        failure = (
+            f"{name} failed earlier in this run; mend that, or leave it out with --limit '!{name}', and run again."
+        )
     facts = found if found.get("manifest") and not failure else None
     carried = found.get("carry") or {}
     wish = settings = None
@@ -53,8 +59,8 @@ def _report(name: str, variables: t.Mapping[str, t.Any], active: bool, looked: t
     return Report(
         name=name,
         cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or _DEFAULT_CLUSTER),
-        # one that failed while it was observed is no longer active, and stops its cluster all the same
-        targeted=active or (fresh and bool(failure)),
+        # one that failed is no longer active, and stops its cluster all the same
+        targeted=active or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",
         wish=wish,
@@ -69,7 +75,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Return the plan; a refusal is a part of it, not a failure of this task."""
-        super().run(tmp, task_vars)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
@@ -78,17 +84,23 @@ class ActionModule(ActionBase):
             }
         )
         active = list(variables["ansible_play_batch"])
+        # in an earlier task of this play, or an earlier batch of it
+        lost = set(variables["ansible_play_hosts_all"]) - set(variables["ansible_play_hosts"])
         hostvars = variables["hostvars"]
         looked = {result["item"]: result for result in arguments["looked"] if result.get("item")}
         members = dict.fromkeys([*arguments["members"], *variables["ansible_play_hosts_all"]])
+        problem = leak() or unfit_strategy(self._task)
         try:
             require()
+            if problem:
+                raise PlanError(problem)
             reports = [
-                _report(str(name), hostvars[name], name in active, looked.get(name))
+                _report(str(name), hostvars[name], name in active, name in lost, looked.get(name))
                 for name in members
                 if name in hostvars
             ]
             plan = plan_clusters(reports, read_folder=read_folder, now=utc_now())
         except (PkiError, PlanError) as error:
-            raise AnsibleActionFail(str(error)) from None
-        return {"changed": False, **plan}
+            # not raised: ansible-core 2.18 would show a traceback with it
+            return {**result, "failed": True, "msg": str(error)}
+        return {**result, "changed": False, **plan}

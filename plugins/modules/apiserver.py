@@ -121,86 +121,8 @@ options:
     type: dict
   order:
     description:
-      - What the action plugin sends to the master. Not for playbooks.
-    type: dict
-    suboptions:
-      manifest:
-        description: Path of the manifest.
-        type: str
-        required: true
-      manifest_seen:
-        description: SHA-256 of the manifest that was looked at.
-        type: str
-        required: true
-      manifest_text:
-        description: The new text, if it changes.
-        type: str
-      files:
-        description: The files to write.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          path:
-            description: Place on the master.
-            type: str
-            required: true
-          content:
-            description: What is to be in it.
-            type: str
-            required: true
-          mode:
-            description: The permission bits.
-            type: str
-            required: true
-          uid:
-            description: The number of the owner.
-            type: int
-          gid:
-            description: The number of the group.
-            type: int
-          owner:
-            description: The name of the owner, which goes before its number.
-            type: str
-          group:
-            description: The name of the group, which goes before its number.
-            type: str
-          seen:
-            description: Which state of the file was looked at.
-            type: str
-      bundle:
-        description: Place of the CA bundle on the master.
-        type: str
-      certificate:
-        description: Place of the certificate of the pair on the master.
-        type: str
-      key:
-        description: Place of the key of the pair on the master.
-        type: str
-      flags:
-        description: The wanted flags.
-        type: dict
-        required: true
-      user_header:
-        description: The header that names the user.
-        type: str
-        required: true
-      pod:
-        description: Namespace and name of the pod.
-        type: str
-        required: true
-      container:
-        description: Name of the container.
-        type: str
-        required: true
-      wait:
-        description: Seconds to wait.
-        type: float
-        required: true
-      lock_timeout:
-        description: Seconds to wait for the lock.
-        type: float
-        required: true
+      - What the action plugin sends to the master, as JSON. Not for playbooks.
+    type: str
   recover:
     description:
       - What the action plugin sends to finish a change that was cut off. Not for playbooks.
@@ -296,7 +218,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.orders import ORDER_SPEC, read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.orders import read_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 
 
@@ -324,7 +246,7 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 300},
             "root": {"type": "path"},
             "observed": {"type": "dict"},
-            "order": ORDER_SPEC,
+            "order": {"type": "str", "no_log": True},
             "recover": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

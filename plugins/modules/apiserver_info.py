@@ -45,6 +45,12 @@ options:
       - The clock of the controller, in seconds since the epoch. If given, RV(clock_skew) tells how far the clock of
         the master is ahead of it.
     type: float
+  paths:
+    description:
+      - More files to look at, as they are called in the container of kube-apiserver.
+    type: list
+    elements: str
+    default: []
   carry:
     description:
       - Any data. It comes back as RV(carry), so that one later task can decide for many masters by their results alone.
@@ -186,6 +192,7 @@ def main() -> None:
             "root": {"type": "path"},
             "lock_timeout": {"type": "float", "default": 300},
             "controller_clock": {"type": "float"},
+            "paths": {"type": "list", "elements": "str", "default": []},
             "carry": {"type": "dict"},
         },
         supports_check_mode=True,

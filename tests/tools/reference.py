@@ -24,15 +24,15 @@ FOLDER = ROOT / "docs" / "reference"
 LEFT_OUT = (
     re.compile(r"\.\. Created with .*\n\n?"),
     re.compile(r"This [\w ]+ is part of the .*\n(?:.+\n|\n(?=(?:It is not|To check|To install|You need|To use)))*"),
-    re.compile(r"(?:It is not included in|To check whether it is installed|To install it use|You need further).*\n(?:.+\n)*\n?"),
+    re.compile(r"(?:It is not included in|To check whether it is|To install it use|You need further).*\n(?:.+\n)*\n?"),
     re.compile(r"Collection links\n[~+^=-]+\n\n(?:\* .*\n)+\n?"),
 )
 
 
 def generate(target: pathlib.Path) -> None:
     """Let antsibull-docs write all pages into an empty folder."""
-    command = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--output-format", "simplified-rst"]
-    subprocess.run([*command, "--fail-on-error", "--dest-dir", str(target), NAME], check=True)
+    options = ["--use-current", "--squash-hierarchy", "--output-format", "simplified-rst", "--fail-on-error"]
+    subprocess.run(["antsibull-docs", "collection", *options, "--dest-dir", str(target), NAME], check=True)
 
 
 def pages(folder: pathlib.Path) -> dict[str, str]:
@@ -56,7 +56,8 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         stale = sorted(name for name in {*wanted, *present} if wanted.get(name) != present.get(name))
         if stale:
-            print(f"docs/reference is not what the plugins say ({', '.join(stale)}); run `make reference`.", file=sys.stderr)
+            names = ", ".join(stale)
+            print(f"docs/reference is not what the plugins say ({names}); run `make reference`.", file=sys.stderr)
         return int(bool(stale))
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in set(present) - set(wanted):

@@ -20,6 +20,9 @@ from .serving import Expectation, Outcome, wait_until_serving
 
 __all__ = ["Order", "OrderedFile", "change", "recover"]
 
+# How many seconds a change that was cut off gets to serve: the kubelet has had the time since then already.
+_PATIENCE = 60.0
+
 
 class OrderedFile(t.NamedTuple):
     """A file to write. seen: its stamp when it was observed, None if it was not there."""
@@ -185,23 +188,27 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
 
 
 def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> dict[str, t.Any]:
-    """Go back to the old state and wait until it serves. Returns ``rolled_back`` and ``way_back``, a sentence."""
+    """Go back to the old state and wait until it serves.
+
+    Returns ``rolled_back``, ``serving`` (nothing speaks against it) and ``way_back``, a sentence.
+    """
     obstacle = _put_back(backup, places, arrived=arrived)
     if obstacle:
-        return {"rolled_back": False, "way_back": obstacle}
+        return {"rolled_back": False, "serving": False, "way_back": obstacle}
     note = backup.journal
     if not places.live or not note["wait"] or _is_edited(backup):
         backup.close("rolled back")
-        return {"rolled_back": True, "way_back": "The old state is back."}
+        return {"rolled_back": True, "serving": True, "way_back": "The old state is back."}
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
     back = Expectation({}, argv, None, None, note["manifest_text"], note["pod"], note["container"])
     outcome = wait_until_serving(back, places, note["wait"])
     if not outcome.serving:
         backup.close("rolled back, not serving")
         why = f"The old state is back, but kube-apiserver does not serve with it either: {outcome.reason}."
-        return {"rolled_back": True, "way_back": why}
+        return {"rolled_back": True, "serving": False, "way_back": why}
     backup.close("rolled back")
-    return {"rolled_back": True, "way_back": f"The old state is back and serves again after {outcome.seconds:.0f} s."}
+    why = f"The old state is back and serves again after {outcome.seconds:.0f} s."
+    return {"rolled_back": True, "serving": True, "way_back": why}
 
 
 def _complaint(outcome: Outcome) -> str:
@@ -342,6 +349,16 @@ def _pair_is_broken(note: t.Mapping[str, t.Any], places: Places) -> bool:
     return any(os.path.exists(path) for path in pair) and not loads_together(*pair)
 
 
+def _rolled_back(since: str, way_back: t.Mapping[str, t.Any], complaint: str) -> dict[str, t.Any]:
+    # where the old state serves again, the run that found this goes on with what it wants itself
+    return {
+        "changed": True,
+        "failed": not way_back["serving"],
+        "recovered": "rolled back",
+        "msg": f"Rolled back {since}. {way_back['way_back']} {complaint}".strip(),
+    }
+
+
 def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
     """Finish a change that was cut off: forward if its manifest was in place and serves, else back.
 
@@ -362,19 +379,14 @@ def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
         since = f"a change that began at {note['started']} and was cut off"
         if not backup.rolling_back and _was_written(note, note["manifest"]):
             if places.live and note["wait"]:
-                outcome = wait_until_serving(_expectation(note, places, None), places, note["wait"])
+                patience = min(note["wait"], _PATIENCE)
+                outcome = wait_until_serving(_expectation(note, places, None), places, patience)
                 if not outcome.serving:
-                    return {**_failure(outcome, _go_back(backup, places)), "recovered": "rolled back"}
+                    return _rolled_back(since, _go_back(backup, places), _complaint(outcome))
             backup.close("done")
             return {"changed": True, "recovered": "finished", "msg": f"Finished {since}."}
         broken = _pair_is_broken(note, places)
         if backup.rolling_back or broken:
-            way_back = _go_back(backup, places, arrived=not broken)
-            return {
-                "changed": True,
-                "failed": not way_back["rolled_back"],
-                "recovered": "rolled back",
-                "msg": f"Rolled back {since}. {way_back['way_back']}",
-            }
+            return _rolled_back(since, _go_back(backup, places, arrived=not broken), "")
         backup.close("cut off")
         return {"changed": True, "recovered": "ended", "msg": f"Put away the notes of {since}: its files are whole."}

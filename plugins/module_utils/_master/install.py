@@ -71,6 +71,7 @@ def _keep_label(path: str, temporary: str) -> None:
 def make_folder(folder: str, mode: int) -> None:
     """Make a folder and those above it, all with this mode whatever the umask is. Raises MasterError."""
     missing = []
+    folder = os.path.abspath(folder)
     while not os.path.isdir(folder):
         missing.append(folder)
         folder = os.path.dirname(folder)

@@ -26,6 +26,7 @@ _FILE_FLAGS = (
     "requestheader-client-ca-file",
     "proxy-client-cert-file",
     "proxy-client-key-file",
+    "tls-cert-file",
     "tls-private-key-file",
 )
 _FLAG_IN_TEXT = re.compile(
@@ -36,6 +37,8 @@ _PATH_IN_TEXT = re.compile(r"(?<![\w.:/])(/[^\s\"',\]}:\0]*)")
 _MOUNT_IN_TEXT = re.compile(r"\bmountPath[\"']?:\s*[\"']?(/[^\s\"',\]}:\0]+)")
 # Far more than any manifest needs; with more, looking would take minutes.
 _CANDIDATES = 50000
+# Where the controller puts files if the manifest names no folder of certificates at all: kubeadm's.
+_DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
@@ -118,6 +121,7 @@ def wanted_files(text: str, argv: t.Sequence[str], extra_folder: str | None) -> 
     running = flag_values(argv)
     in_flags |= {path for name in _FILE_FLAGS for path in running.get(name, ()) if path.startswith("/")}
     folders = {os.path.dirname(path) for path in in_flags} | ({extra_folder} if extra_folder else set())
+    folders = folders or {_DEFAULT_FOLDER}
     return in_flags | {os.path.join(folder, name) for folder in folders for name in _OUR_NAMES}
 
 

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option ``order`` of the module apiserver: its shape, and how it becomes a change on this machine."""
+"""The option ``order`` of the module apiserver, and how it becomes a change on this machine."""
 
 from __future__ import annotations
 
-import base64
 import grp
+import json
 import os
 import pwd
 import typing as t
@@ -15,41 +15,7 @@ from .change import Order, OrderedFile
 from .errors import MasterError
 from .places import Places
 
-__all__ = ["ORDER_SPEC", "read_order"]
-
-ORDER_SPEC: dict[str, t.Any] = {
-    "type": "dict",
-    "options": {
-        "manifest": {"type": "str", "required": True},
-        "manifest_seen": {"type": "str", "required": True},
-        "manifest_text": {"type": "str"},
-        "files": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "path": {"type": "str", "required": True},
-                "content": {"type": "str", "required": True, "no_log": True},
-                "mode": {"type": "str", "required": True},
-                "uid": {"type": "int"},
-                "gid": {"type": "int"},
-                "owner": {"type": "str"},
-                "group": {"type": "str"},
-                "seen": {"type": "str"},
-            },
-        },
-        "bundle": {"type": "str"},
-        "certificate": {"type": "str"},
-        "key": {"type": "str", "no_log": False},
-        "flags": {"type": "dict", "required": True},
-        "user_header": {"type": "str", "required": True},
-        "pod": {"type": "str", "required": True},
-        "container": {"type": "str", "required": True},
-        "wait": {"type": "float", "required": True},
-        "lock_timeout": {"type": "float", "required": True},
-    },
-}
-
+__all__ = ["read_order"]
 
 def _number(kind: str, name: str | None, number: int | None, look_up: t.Callable[[str], int]) -> int:
     if os.geteuid() != 0:
@@ -64,21 +30,10 @@ def _number(kind: str, name: str | None, number: int | None, look_up: t.Callable
         raise MasterError(f"There is no {kind} {name} on this master; make it first, or give another {kind}.") from None
 
 
-_ENCODED = "base64:"
-
-
-def _content(text: str) -> bytes:
-    # In base64 it is a word without a line end. Ansible writes the options of a module to the system's log, and takes
-    # a secret out of a nested option only where it stands there letter by letter: not with its line ends as \n.
-    if text.startswith(_ENCODED):
-        return base64.b64decode(text[len(_ENCODED) :])
-    return text.encode()
-
-
 def _file(file: t.Mapping[str, t.Any]) -> OrderedFile:
     return OrderedFile(
         path=file["path"],
-        content=_content(file["content"]),
+        content=file["content"].encode(),
         mode=int(file["mode"], 8),
         uid=_number("user", file["owner"], file["uid"], lambda name: pwd.getpwnam(name).pw_uid),
         gid=_number("group", file["group"], file["gid"], lambda name: grp.getgrnam(name).gr_gid),
@@ -86,9 +41,15 @@ def _file(file: t.Mapping[str, t.Any]) -> OrderedFile:
     )
 
 
-def read_order(order: t.Mapping[str, t.Any], places: Places) -> Order:
-    """Turn the module's option into an order. Raises MasterError for an unknown owner or group."""
-    rest = {name: value for name, value in order.items() if name != "files"}
+def read_order(text: str, places: Places) -> Order:
+    """Turn the module's option into an order.
+
+    text: JSON, as build_order of _plan/order.py makes it. It is one text, and not options within an option, because
+    Ansible writes options to the system's log, and hides a nested secret there only if it is one line.
+    Raises MasterError for an unknown owner or group.
+    """
+    order = json.loads(text)
+    order["files"] = tuple(_file(file) for file in order["files"])
     if not places.live:
-        rest["wait"] = 0.0
-    return Order(files=tuple(_file(file) for file in order["files"]), **rest)
+        order["wait"] = 0.0
+    return Order(**order)

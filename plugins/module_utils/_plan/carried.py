@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._argv import normalize
@@ -13,6 +14,8 @@ from .errors import PlanError
 from .wish import Wish
 
 __all__ = ["read_flags", "read_settings", "read_wish"]
+
+_CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def _names(value: t.Any, variable: str) -> tuple[str, ...]:
@@ -82,7 +85,12 @@ def read_wish(carried: t.Mapping[str, t.Any]) -> Wish:
 
 
 def read_settings(carried: t.Mapping[str, t.Any]) -> ClusterSettings:
-    """Take the settings of the cluster."""
-    return ClusterSettings(
-        folder=str(carried["folder"]), renew_before=str(carried["renew_before"]), container=str(carried["container"])
-    )
+    """Take the settings of the cluster. Raises PlanError for a name that cannot be one of a folder."""
+    cluster = str(carried.get("cluster", ""))
+    if not _CLUSTER.fullmatch(cluster):
+        raise PlanError(
+            f"front_proxy_cluster is {cluster!r}, and it names a folder of the controller; use letters, digits, dots, "
+            "dashes and underscores, beginning with a letter or digit."
+        )
+    names = ("folder", "renew_before", "container", "validity", "ca_validity")
+    return ClusterSettings(**{name: str(carried[name]) for name in names if name in carried})

@@ -13,7 +13,14 @@ from datetime import datetime
 from .._pki.certificate import bundle_text
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
-from .._pki.lifetime import BACKDATE, RenewBefore, iso
+from .._pki.lifetime import (
+    BACKDATE,
+    DEFAULT_CA_VALIDITY,
+    DEFAULT_CLIENT_VALIDITY,
+    RenewBefore,
+    iso,
+    parse_duration,
+)
 from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
 from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
@@ -24,11 +31,22 @@ __all__ = ["ClusterSettings", "Report", "plan_clusters"]
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """What holds for a whole cluster. folder: its PKI folder on the controller; container: the server's in its pod."""
+    """What holds for a whole cluster. folder: its PKI folder on the controller; container: the server's in its pod;
+    validity, ca_validity: of what is signed, for a refusal before anything is made.
+    """
 
     folder: str
     renew_before: str
     container: str
+    validity: str = DEFAULT_CLIENT_VALIDITY
+    ca_validity: str = DEFAULT_CA_VALIDITY
+
+    def renewal(self) -> RenewBefore:
+        """Read when to renew. Raises PkiError if one of the times is none, or they contradict each other."""
+        parse_duration(self.ca_validity, what="front_proxy_ca_validity")
+        renew_before = RenewBefore.parse(self.renew_before, what="front_proxy_renew_before")
+        renew_before.check_fits(parse_duration(self.validity, what="front_proxy_validity"))
+        return renew_before
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ def _decide(
             unseen=[report.name for report in reports if report.facts is None],
             folder=read_folder(settings.folder),
             wishes={report.name: report.wish for report in targeted if report.wish},
-            renew_before=RenewBefore.parse(settings.renew_before, what="front_proxy_renew_before"),
+            renew_before=settings.renewal(),
             container=settings.container,
             now=now,
         )

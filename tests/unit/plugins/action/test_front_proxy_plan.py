@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible import constants as C
 from ansible.playbook.task import Task
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_plan
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -25,11 +26,11 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 Variables = t.Dict[str, t.Any]
 
 
-def carry(folder: str, cluster: str = "kubernetes", **more: t.Any) -> Variables:
+def carry(folder: str, of: str = "kubernetes", **more: t.Any) -> Variables:
     """What the role sends along with an observation."""
     return {
-        "cluster": cluster,
-        "folder": f"{folder}/{cluster}",
+        "cluster": of,
+        "folder": f"{folder}/{of}",
         "container": "kube-apiserver",
         "renew_before": "1/3",
         "common_name": "",
@@ -54,11 +55,14 @@ class Play:
         self.hosts: t.Dict[str, Variables] = {}
         self.active: t.List[str] = []
         self.play: t.List[str] = []
+        self.waiting: t.List[str] = []  # in a later batch of the play
+        self.task = MagicMock(spec=Task)
+        self.task._parent = None
 
-    def observed(self, fake: support.FakeMaster, cluster: str = "kubernetes", **more: t.Any) -> None:
+    def observed(self, fake: support.FakeMaster, of: str = "kubernetes", **more: t.Any) -> None:
         """This master was observed in this run."""
-        facts = {**fake.observe(), "carry": carry(self.folder, cluster, **more), "changed": False}
-        self.failed(fake.name, facts, cluster)
+        facts = {**fake.observe(), "carry": carry(self.folder, of, **more), "changed": False}
+        self.failed(fake.name, facts, of)
         self.active.append(fake.name)
 
     def failed(self, name: str, result: Variables, cluster: str = "kubernetes") -> None:
@@ -71,7 +75,7 @@ class Play:
         self.hosts[name] = variables
 
     def run(self, *, members: t.Optional[t.Sequence[str]] = None, looked: t.Sequence[Variables] = ()) -> Variables:
-        task = MagicMock(spec=Task)
+        task = self.task
         task.args = {"members": list(self.hosts) if members is None else list(members), "looked": list(looked)}
         task.async_val = 0
         task.check_mode = task.diff = False
@@ -80,9 +84,12 @@ class Play:
         variables = {
             "ansible_play_batch": self.active,
             "ansible_play_hosts_all": self.play,
+            "ansible_play_hosts": [name for name in self.play if name in self.active or name in self.waiting],
             "hostvars": self.hosts,
         }
         done = action.run(None, variables)
+        if done.get("failed"):
+            return done
         assert done["changed"] is False
         json.dumps(done)  # nothing in it but plain values
         return done
@@ -102,8 +109,8 @@ def test_all_observed_masters_of_a_cluster_are_planned_for(play: Play) -> None:
 
 
 def test_clusters_are_told_apart_by_what_each_host_says(play: Play) -> None:
-    play.observed(kubeadm("a1", evidence=()), cluster="a")
-    play.observed(kubeadm("b1", evidence=()), cluster="b")
+    play.observed(kubeadm("a1", evidence=()), of="a")
+    play.observed(kubeadm("b1", evidence=()), of="b")
     assert play.run()["waves"] == [["a1", "b1"]]
 
 
@@ -117,7 +124,7 @@ def test_the_variables_of_each_host_count(play: Play) -> None:
 def test_an_unreachable_master_stops_its_cluster_with_a_sentence(play: Play) -> None:
     play.observed(master("m1"))
     play.failed("m2", {"unreachable": True, "changed": False, "msg": "Connection timed out"})
-    play.observed(master("x1", cluster="x"), cluster="x")
+    play.observed(master("x1", cluster="x"), of="x")
     done = play.run()
     said = support.refusal(done, "m2")
     sentence(said, "m2 is unreachable (Connection timed out)", "--limit '!m2'")
@@ -169,8 +176,58 @@ def test_a_master_of_an_earlier_batch_is_known_and_not_targeted(play: Play) -> N
     play.observed(kubeadm("m1"))
     play.observed(kubeadm("m2", evidence=()))
     play.active.remove("m1")
+    play.waiting.append("m1")
     done = play.run()
     assert list(done["hosts"]) == ["m2"] and done["clusters"]["kubernetes"]["leader"] == "m2"
+
+
+def test_a_master_that_failed_earlier_in_the_play_stops_its_cluster(play: Play) -> None:
+    play.observed(kubeadm("m1"))
+    play.observed(kubeadm("m2", evidence=()))
+    play.active.remove("m1")
+    done = play.run()
+    sentence(support.refusal(done, "m1"), "m1 failed earlier in this run", "--limit '!m1'")
+    assert done["hosts"]["m2"]["error"] and done["waves"] == []
+
+
+@pytest.mark.parametrize("name", ["free", "ansible.builtin.free", "host_pinned", "community.other.mine"])
+def test_a_strategy_that_holds_no_waves_apart_is_refused(play: Play, name: str) -> None:
+    play.observed(kubeadm("m1", evidence=()))
+    play.task._parent = SimpleNamespace(_parent=SimpleNamespace(_play=SimpleNamespace(strategy=name)))
+    done = play.run()
+    assert done["failed"] and "waves" not in done
+    sentence(done["msg"], f"strategy {name}", "strategy: linear")
+
+
+@pytest.mark.parametrize("name", ["linear", "ansible.builtin.linear", "debug"])
+def test_a_strategy_that_goes_task_by_task_is_fine(play: Play, name: str) -> None:
+    play.observed(kubeadm("m1", evidence=()))
+    play.task._parent = SimpleNamespace(_play=SimpleNamespace(strategy=name))
+    assert play.run()["waves"] == [["m1"]]
+
+
+@pytest.mark.parametrize("setting", ["DEFAULT_DEBUG", "DEFAULT_KEEP_REMOTE_FILES"])
+def test_settings_that_give_secrets_away_are_refused(play: Play, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    play.observed(kubeadm("m1"))
+    monkeypatch.setattr(C, setting, True)
+    done = play.run()
+    assert done["failed"] and "hosts" not in done
+    sentence(done["msg"], setting.replace("DEFAULT", "ANSIBLE"), "unset it")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"validity": "soon"}, "front_proxy_validity"),
+        ({"ca_validity": "0d"}, "front_proxy_ca_validity"),
+        ({"renew_before": "400d"}, "renew_before"),
+        ({"validity": "10d", "renew_before": "11d"}, "renew_before"),
+        ({"cluster": "../elsewhere"}, "front_proxy_cluster"),
+    ],
+)
+def test_what_could_not_be_signed_later_is_refused_now(play: Play, wrong: Variables, words: str) -> None:
+    play.observed(master("m1"), **wrong)
+    sentence(support.refusal(play.run(), "m1", wrong.get("cluster", "kubernetes")), words)
 
 
 def test_a_folder_that_everybody_can_read_refuses_its_cluster(play: Play, tmp_path: Path) -> None:
@@ -182,9 +239,11 @@ def test_a_folder_that_everybody_can_read_refuses_its_cluster(play: Play, tmp_pa
 
 def test_a_variable_of_the_wrong_kind_fails_with_a_sentence(play: Play) -> None:
     play.observed(kubeadm("m1"), extra_flags=["v"])
-    with pytest.raises(AnsibleActionFail) as error:
-        play.run()
-    sentence(str(error.value), "front_proxy_extra_flags")
+    play.observed(kubeadm("m2"))
+    play.observed(kubeadm("x1", evidence=()), of="x")
+    done = play.run()
+    sentence(support.refusal(done, "m1"), "front_proxy_extra_flags")
+    assert done["waves"] == [["x1"]]
 
 
 def test_a_missing_library_fails_with_a_sentence(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,8 +252,8 @@ def test_a_missing_library_fails_with_a_sentence(play: Play, monkeypatch: pytest
 
     monkeypatch.setattr(front_proxy_plan, "require", missing)
     play.observed(kubeadm("m1"))
-    with pytest.raises(AnsibleActionFail, match="cryptography is not installed"):
-        play.run()
+    done = play.run()
+    assert done["failed"] and "cryptography is not installed" in done["msg"]
 
 
 def test_containers_of_ansible_become_plain(play: Play) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import typing as t
 from pathlib import Path
@@ -30,13 +31,13 @@ def module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return Runner(apiserver.main, monkeypatch, capsys)
 
 
-def sent(master: support.Sandbox, made: support.Generation, text: str | None = support.NEW_TEXT) -> dict[str, t.Any]:
+def sent(master: support.Sandbox, made: support.Generation, text: str | None = support.NEW_TEXT, **other: t.Any) -> str:
     """An order as the action plugin sends it."""
     order = master.order(made, text)._asdict()
     order["files"] = [
         {
             "path": file.path,
-            "content": "base64:" + base64.b64encode(file.content).decode(),
+            "content": file.content.decode(),
             "mode": f"{file.mode:04o}",
             "uid": None,
             "gid": None,
@@ -46,7 +47,7 @@ def sent(master: support.Sandbox, made: support.Generation, text: str | None = s
         }
         for file in order["files"]
     ]
-    return order
+    return json.dumps({**order, **other})
 
 
 def test_it_changes_a_master(master: support.Sandbox, module: Runner) -> None:
@@ -105,13 +106,11 @@ def test_sentences(master: support.Sandbox, module: Runner, monkeypatch: pytest.
     assert module.refused(root=root) == direct
     assert module.refused(root=root, check=True, order=sent(master, NEW)) == direct
     assert module.refused(root=root, check=True, recover=True) == direct
-    order = sent(master, NEW)
-    order["files"][0]["owner"] = "nobody-at-all"
+    order = sent(master, NEW).replace('"owner": null', '"owner": "nobody-at-all"', 1)
     if os.geteuid() == 0:
         assert module.refused(root=root, order=order).startswith("There is no user nobody-at-all on this master; ")
     before = master.state()
-    order = sent(master, NEW)
-    order["manifest_seen"] = "something else"
+    order = sent(master, NEW, manifest_seen="something else")
     assert "was changed by another hand since it was looked at" in module.refused(root=root, order=order)
     assert master.state() == before
 
@@ -119,7 +118,7 @@ def test_sentences(master: support.Sandbox, module: Runner, monkeypatch: pytest.
 def test_another_run_holds_the_lock(master: support.Sandbox, module: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     change_module.prepare(master.places)
     with lock.exclusive(master.places, 0):
-        order = {**sent(master, NEW), "lock_timeout": 0}
+        order = sent(master, NEW, lock_timeout=0)
         assert module.refused(root=str(master.root), order=order).startswith("Another run has been changing this")
         assert module.refused(root=str(master.root), recover=True, lock_timeout=0).startswith("Another run has been")
 

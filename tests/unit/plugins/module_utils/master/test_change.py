@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import base64
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -327,7 +327,7 @@ class TestOrders:
             "wait": 300.0,
             "lock_timeout": 1.0,
         }
-        return orders.read_order(order, Places(root))
+        return orders.read_order(json.dumps(order), Places(root))
 
     def test_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -348,7 +348,5 @@ class TestOrders:
     def test_below_a_root_nothing_is_waited_for(self) -> None:
         assert self.read().wait == 300 and self.read("/image").wait == 0
 
-    def test_content_can_come_without_line_ends(self) -> None:
-        key = NEW.key.decode()
-        assert self.read(content=key).files[0].content == NEW.key
-        assert self.read(content="base64:" + base64.b64encode(NEW.key).decode()).files[0].content == NEW.key
+    def test_content_comes_as_it_is(self) -> None:
+        assert self.read(content=NEW.key.decode()).files[0].content == NEW.key

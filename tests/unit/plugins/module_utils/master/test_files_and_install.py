@@ -201,6 +201,11 @@ class TestFolders:
         ):
             install.make_folder(str(tmp_path / "a" / "b"), 0o755)
 
+    def test_a_relative_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(str(tmp_path))
+        install.make_folder("a/b", 0o755)
+        assert (tmp_path / "a" / "b").is_dir()
+
     def test_another_run_was_faster(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.mkdir
 

@@ -19,6 +19,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import checksum
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.lock import exclusive
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifests import (
     candidate_files,
     list_siblings,
@@ -236,6 +237,11 @@ class TestFiles:
         assert found["/etc/elsewhere/x.crt"]["certificates"] == [NEW.bundle.decode()]
         assert found[f"{support.PKI}/none"]["exists"] is False
 
+    def test_another_run_changes_it(self, master: support.Sandbox) -> None:
+        prepare(master.places)
+        with exclusive(master.places, 0), pytest.raises(MasterError, match=r"^Another run has been changing this"):
+            look(master, lock_timeout=0)
+
     def test_looking_writes_nothing(self, master: support.Sandbox) -> None:
         before = sorted(str(path) for path in master.root.rglob("*"))
         look(master)
@@ -258,10 +264,12 @@ class TestFiles:
         assert found == {"/a/ca.crt", "/a/front-proxy-ca.crt", "/a/front-proxy-client.crt", "/a/front-proxy-client.key"}
 
     def test_flags_of_what_runs(self) -> None:
-        argv = ("kube-apiserver", "--proxy-client-key-file", "/b/key", "--client_ca_file=/c/ca", "--tls-cert-file=/d/x")
+        argv = ("kube-apiserver", "--proxy-client-key-file", "/b/key", "--client_ca_file=/c/ca", "--etcd-cafile=/d/x")
         found = wanted_files("", argv, None)
         assert {"/b/key", "/c/ca"} < found and not any(path.startswith("/d") for path in found)
-        assert wanted_files("--client-ca-file=relative", ("kube-apiserver", "--client-ca-file=relative"), None) == set()
+        # where no flag names a folder, the controller puts files where kubeadm does
+        usual = {f"/etc/kubernetes/pki/front-proxy-{name}" for name in ("ca.crt", "client.crt", "client.key")}
+        assert wanted_files("--client-ca-file=relative", ("kube-apiserver", "--client-ca-file=relative"), None) == usual
 
     def test_a_folder_of_another_name_on_the_host(self) -> None:
         text = (

@@ -15,9 +15,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import serving
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import (
+    Backup,
+    prepare,
+    read_pending,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import Order, change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.serving import Outcome
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
 OLD, NEW = support.generation("old"), support.generation("new")
@@ -284,5 +289,22 @@ def test_the_next_run_goes_back(live: Live) -> None:
     state = live.sandbox.state()
     cut_off(live, BAD_TEXT)
     done = recover(live.sandbox.places, 5)
-    assert done["failed"] and done["recovered"] == "rolled back" and "unknown flag" in done["msg"]
+    # the old state serves, so the run that found this goes on with what it wants itself
+    assert not done["failed"] and done["recovered"] == "rolled back" and "unknown flag" in done["msg"]
     check_old(live, state)
+
+
+def test_a_cut_off_change_is_not_waited_for_as_long_as_a_new_one(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = []
+
+    def wait(expected: t.Any, places: t.Any, timeout: float) -> Outcome:
+        waited.append(timeout)
+        return Outcome(bool(len(waited) > 1), "it does not serve", 0.0, (), None)
+
+    cut_off(live, GOOD)
+    note = read_pending(live.sandbox.places)
+    monkeypatch.setattr(change_module, "_PATIENCE", 7.0)
+    assert note and note["wait"] > 7
+    monkeypatch.setattr(change_module, "wait_until_serving", wait)
+    assert recover(live.sandbox.places, 5)["recovered"] == "rolled back"
+    assert waited == [7.0, note["wait"]]
