@@ -10,7 +10,14 @@ import typing as t
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
 
 # Under these names the role registers what its tasks did on a host.
-_RESULTS = {"observed": "front_proxy__observed", "applied": "front_proxy__applied", "proof": "front_proxy__proof"}
+_RESULTS = {
+    "observed": "front_proxy__observed",
+    "recovered": "front_proxy__recovered",
+    "ca": "front_proxy__ca",
+    "client": "front_proxy__client",
+    "applied": "front_proxy__applied",
+    "proof": "front_proxy__proof",
+}
 
 
 def front_proxy_summary(plan: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], checking: bool) -> list[str]:

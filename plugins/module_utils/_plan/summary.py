@@ -53,6 +53,8 @@ def _done(
 ) -> str:
     if plan["action"] == "nothing":
         return "nothing to do"
+    if applied is not None and applied.get("skipped"):
+        applied = None
     if applied is None:
         return "not begun"
     what = []
@@ -74,10 +76,16 @@ def _done(
 
 def _host_lines(name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Any], checking: bool) -> list[str]:
     applied, proof = results.get("applied"), results.get("proof")
-    error = str(plan.get("error") or "") or _failure(applied) or _failure(proof) or _not_accepted(proof)
+    error = str(plan.get("error") or "") or next(
+        filter(None, (_failure(results.get(step)) for step in ("recovered", "ca", "client", "applied", "proof"))), ""
+    )
+    error = error or _not_accepted(proof)
     lines = [f"{name}: {'FAILED' if error else _done(plan, applied, proof, checking)}"]
     if plan.get("found"):
         lines.append(f"    found: {plan['found']}")
+    recovered = (results.get("recovered") or {}).get("recovered")
+    if recovered:
+        lines.append(f"    first: {recovered}")
     if plan["action"] not in ("nothing", "refused"):
         lines += [f"    why: {reason}" for reason in plan["reasons"]]
     if plan.get("routing") and not any("--enable-aggregator-routing" in reason for reason in plan["reasons"]):
@@ -93,8 +101,8 @@ def summarize(
 ) -> list[str]:
     """Write the summary, a line an entry.
 
-    plan: the result of ``front_proxy_plan``; results: by host ``observed``, ``applied`` and ``proof``, each a
-    task's result or None; checking: check mode.
+    plan: the result of ``front_proxy_plan``; results: by host ``observed``, ``recovered``, ``ca``, ``client``,
+    ``applied`` and ``proof``, each a task's result or None; checking: check mode.
     """
     if not plan.get("hosts"):
         lines = [
@@ -102,6 +110,7 @@ def summarize(
             for name, each in results.items()
             if _failure(each.get("observed"))
         ]
+        lines += [f"FAILED: {_failure(plan)}"] if _failure(plan) else []
         return [*lines, "Nothing was changed on any master."]
     lines = []
     for name, cluster in plan["clusters"].items():

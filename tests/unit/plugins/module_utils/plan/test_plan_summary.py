@@ -178,3 +178,28 @@ def test_warnings_are_shown() -> None:
 def test_no_key_is_shown() -> None:
     done = plan(master("m1"), wish=Wish(), pki=folder(make_ca(), ca_key="plain", client=make_leaf()))
     assert "PRIVATE" not in "\n".join(summarize(done, results(m1={"applied": DONE}), checking=False))
+
+
+def test_what_an_earlier_run_left_is_told_first() -> None:
+    plan = {
+        "hosts": {"m1": {"action": "nothing", "reasons": [], "error": "", "found": "7 of 7 flags"}},
+        "clusters": {"kubernetes": {"error": "", "ca": None, "warnings": [], "members": ["m1"]}},
+    }
+    results = {"m1": {"recovered": {"recovered": "Rolled back a change that began at noon and was cut off."}}}
+    lines = summarize(plan, results, checking=False)
+    assert "      first: Rolled back a change that began at noon and was cut off." in lines
+
+
+@pytest.mark.parametrize("step", ["recovered", "ca", "client"])
+def test_a_step_that_failed_before_the_master_was_begun_is_told(step: str) -> None:
+    plan = {
+        "hosts": {"m1": {"action": "change", "reasons": [], "error": "", "found": "0 of 7 flags"}},
+        "clusters": {"kubernetes": {"error": "", "ca": None, "warnings": [], "members": ["m1"]}},
+    }
+    lines = summarize(plan, {"m1": {step: {"failed": True, "msg": "The passphrase is wrong."}}}, checking=False)
+    assert "  m1: FAILED" in lines and "      The passphrase is wrong." in lines
+
+
+def test_a_plan_that_failed_is_told() -> None:
+    lines = summarize({"failed": True, "msg": "The play uses the strategy free."}, {}, checking=False)
+    assert lines == ["FAILED: The play uses the strategy free.", "Nothing was changed on any master."]
