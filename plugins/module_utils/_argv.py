@@ -11,32 +11,61 @@ __all__ = [
     "BOOLEAN_FLAGS",
     "SERVER_NAMES",
     "Flag",
-    "flags_in",
     "flag_values",
+    "flags_in",
     "last_value",
     "normalize",
+    "same_value",
     "server_index",
 ]
 
-# A boolean flag never takes the next word as its value (pflag's NoOptDefVal). Only the ones that this collection
-# may meet beside its own flags matter: a wrong guess for another flag is never acted on.
+# Flags of kube-apiserver (1.20 to 1.36) that are booleans: without "=" they are true, and they never take the next word
+# (NoOptDefVal of github.com/spf13/pflag). A boolean that is not listed is known only by what follows it.
 BOOLEAN_FLAGS = frozenset(
-    {
+    (
+        "add-dir-header",
         "aggregator-reject-forwarding-redirect",
         "allow-privileged",
+        "alsologtostderr",
         "anonymous-auth",
+        "audit-log-batch-throttle-enable",
+        "audit-log-compress",
+        "audit-log-truncate-enabled",
+        "audit-webhook-batch-throttle-enable",
+        "audit-webhook-truncate-enabled",
         "contention-profiling",
+        "disable-http2-serving",
+        "emulation-forward-compatible",
         "enable-aggregator-routing",
         "enable-bootstrap-token-auth",
         "enable-garbage-collector",
         "enable-logs-handler",
         "enable-priority-and-fairness",
-        "etcd-prefix-health",
+        "enable-swagger-ui",
+        "experimental-logging-sanitization",
+        "help",
+        "kubelet-https",
+        "log-json-split-stream",
+        "log-text-split-stream",
+        "logtostderr",
+        "one-output",
+        "permit-address-sharing",
+        "permit-port-sharing",
         "profiling",
+        "runtime-config-emulation-forward-compatible",
+        "service-account-extend-token-expiration",
         "service-account-lookup",
+        "shutdown-send-retry-after",
+        "skip-headers",
+        "skip-log-headers",
+        "version",
         "watch-cache",
-    }
+    )
 )
+
+# What strconv.ParseBool of Go takes.
+_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
+_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 # The last part of the path of the program: hyperkube took the name of the server as its first argument (up to 1.18).
 SERVER_NAMES = frozenset({"kube-apiserver", "apiserver"})
@@ -45,14 +74,16 @@ SERVER_NAMES = frozenset({"kube-apiserver", "apiserver"})
 class Flag(t.NamedTuple):
     """One flag on a command line.
 
-    name: without dashes, normalized; value: as the flag parser sees it; first, last: the places in the list
-    of words that hold it (the same place twice for ``--name=value`` and for a lone boolean).
+    name: without dashes, normalized; value: as the flag parser sees it; first, last: the places in the list of words
+    that hold it (the same unless the value is a word of its own); prefix: what stands before the value in its word
+    (``--name=``, or nothing), None if no value is written.
     """
 
     name: str
     value: str
     first: int
     last: int
+    prefix: str | None
 
 
 def normalize(name: str) -> str:
@@ -61,6 +92,13 @@ def normalize(name: str) -> str:
     Source: WordSepNormalizeFunc of k8s.io/component-base/cli/flag, which kube-apiserver installs.
     """
     return name.lstrip("-").replace("_", "-")
+
+
+def same_value(name: str, one: str, other: str) -> bool:
+    """Tell whether two values of a flag mean the same to the server: ``True`` and ``1`` are ``true`` for a boolean."""
+    if one == other or name not in BOOLEAN_FLAGS:
+        return one == other
+    return {one, other} <= _TRUE or {one, other} <= _FALSE
 
 
 def server_index(words: t.Sequence[str]) -> int | None:
@@ -74,29 +112,44 @@ def server_index(words: t.Sequence[str]) -> int | None:
     return None
 
 
+def _split(word: str) -> tuple[str, str, bool]:
+    """Give what stands before the value, the value, and whether one is written, of a word that begins with a dash."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return name + equals, value, bool(equals)
+    # a shorthand such as -v: its value follows at once, or after "="
+    start = 3 if word[2:3] == "=" else 2
+    return word[:start], word[start:], len(word) > 2
+
+
+def _takes_next(name: str, words: t.Sequence[str], index: int) -> bool:
+    if name in BOOLEAN_FLAGS or index + 1 >= len(words):
+        return False
+    if not words[index + 1].startswith("-"):
+        return True
+    # pflag takes any next word for a flag with a value; for a name that is not known here, a dash speaks for a boolean
+    return name.startswith(("requestheader-", "proxy-client-")) or name.endswith("-file")
+
+
 def flags_in(words: t.Sequence[str], *, start: int = 0) -> list[Flag]:
     """List the flags of a command line from place ``start`` on, in order, duplicates included.
 
-    ``--name=value``, ``--name value`` and lone booleans are read as pflag reads them; ``--`` ends the flags.
+    The rules are those of github.com/spf13/pflag; ``--`` ends the flags.
     """
     found: list[Flag] = []
     index = start
-    while index < len(words):
+    while index < len(words) and words[index] != "--":
         word = words[index]
-        if word == "--":
-            break
-        if not word.startswith("--"):
-            index += 1
-            continue
-        name, equals, value = word.partition("=")
-        name = normalize(name)
-        if equals:
-            found.append(Flag(name, value, index, index))
-        elif name in BOOLEAN_FLAGS or index + 1 >= len(words) or words[index + 1].startswith("--"):
-            found.append(Flag(name, "true", index, index))
-        else:
-            found.append(Flag(name, words[index + 1], index, index + 1))
-            index += 1
+        if word.startswith("-") and word != "-":
+            before, value, written = _split(word)
+            name = normalize(before.rstrip("="))
+            if written:
+                found.append(Flag(name, value, index, index, before))
+            elif _takes_next(name, words, index):
+                found.append(Flag(name, words[index + 1], index, index + 1, ""))
+            else:
+                found.append(Flag(name, "true", index, index, None))
+            index = found[-1].last
         index += 1
     return found
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._argv import Flag, normalize, same_value
 from .errors import DEFAULT_WHERE, ManifestError
-from .flags import Occurrence, find_server, normalise, parse_flags, same_value
+from .flags import find_server, parse_flags
 from .mounts import Mount, clean_path, read_mounts
 from .nodes import Document, Node, compose, entries, is_mapping, is_scalar, merges
 from .reader import Reader
@@ -31,7 +32,7 @@ DEFAULT_CONTAINER = "kube-apiserver"
 class StaticPod:
     """The parts of a static pod manifest that matter here.
 
-    argv: command and args; flags: of kube-apiserver, by normalised name without dashes, every value in its order, a
+    argv: command and args; flags: of kube-apiserver, by normalized name without dashes, every value in its order, a
     boolean without a value as "true".
     """
 
@@ -48,7 +49,7 @@ class StaticPod:
 
     def flag(self, name: str) -> t.Optional[str]:
         """Return the value of a flag, None if it is absent; ManifestError if it is there with two different values."""
-        name = normalise(name)
+        name = normalize(name)
         values = self.flags.get(name, ())
         for value in values[1:]:
             if not same_value(name, value, values[0]):
@@ -75,7 +76,7 @@ class Located:
     container: Node
     command: t.Optional[Node]
     args: t.Optional[Node]
-    occurrences: t.Tuple[Occurrence, ...]
+    occurrences: t.Tuple[Flag, ...]
     volume_names: t.Tuple[str, ...]
 
     @property

@@ -9,8 +9,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from .._argv import Flag, normalize, same_value
 from .errors import ManifestError
-from .flags import Occurrence, normalise, same_value
 from .mounts import clean_path
 from .nodes import Plain
 from .pod import Located, host_path
@@ -146,7 +146,7 @@ def _place(located: Located, index: int) -> t.Tuple[str, int]:
 
 def _flag_steps(located: Located, asked: str, wanted: t.Optional[str]) -> t.Iterator[Step]:
     pod = located.pod
-    name = normalise(asked)
+    name = normalize(asked)
     if not _FLAG_NAME.match(name):
         raise ManifestError(
             f"{pod.where} is not edited, because --{name!r} as asked for is no name of a flag; correct it."
@@ -179,9 +179,9 @@ def _flag_steps(located: Located, asked: str, wanted: t.Optional[str]) -> t.Iter
         yield Append(key, f"--{name}={wanted}")
 
 
-def _set_value(located: Located, occurrence: Occurrence, wanted: str) -> Step:
+def _set_value(located: Located, occurrence: Flag, wanted: str) -> Step:
     key, index = _place(located, occurrence.last)
-    if occurrence.alone:
+    if occurrence.prefix is None:
         return SetItem(key, index, f"{located.pod.argv[occurrence.first]}={wanted}")
     return SetItem(key, index, occurrence.prefix + wanted)
 

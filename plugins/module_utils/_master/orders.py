@@ -17,6 +17,7 @@ from .places import Places
 
 __all__ = ["read_order"]
 
+
 def _number(kind: str, name: str | None, number: int | None, look_up: t.Callable[[str], int]) -> int:
     if os.geteuid() != 0:
         return -1  # a sandbox of a user without rights: all files are that user's own

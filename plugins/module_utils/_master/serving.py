@@ -111,6 +111,8 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
         elif now - began >= timeout:
             reason = f"after {timeout:.0f} s {missing}"
         if reason:
-            logs = list_logs(places, expected.pod, expected.container)
-            return Outcome(False, reason, now - began, tuple(last_words(logs[-1]) if logs else ()), seen)
+            logs = reversed(list_logs(places, expected.pod, expected.container))
+            # the newest may be that of a start that has not said anything yet
+            words = next(filter(None, map(last_words, logs)), [])
+            return Outcome(False, reason, now - began, tuple(words), seen)
         time.sleep(_PAUSE)

@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
+from .._argv import same_value
 from .._manifest.errors import ManifestError
-from .._manifest.flags import same_value
 from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError

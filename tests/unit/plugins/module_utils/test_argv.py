@@ -10,11 +10,11 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import (
     BOOLEAN_FLAGS,
-    Flag,
     flag_values,
     flags_in,
     last_value,
     normalize,
+    same_value,
     server_index,
 )
 from hypothesis import given, settings
@@ -33,29 +33,62 @@ WORDS = st.lists(
     ("words", "wanted"),
     [
         ([], []),
-        (["--a=b"], [Flag("a", "b", 0, 0)]),
-        (["--a=b=c"], [Flag("a", "b=c", 0, 0)]),
-        (["--a="], [Flag("a", "", 0, 0)]),
-        (["--a", "b"], [Flag("a", "b", 0, 1)]),
-        (["--a", ""], [Flag("a", "", 0, 1)]),
-        (["--a", "-b"], [Flag("a", "-b", 0, 1)]),
-        (["--a"], [Flag("a", "true", 0, 0)]),
-        (["--a", "--b=c"], [Flag("a", "true", 0, 0), Flag("b", "c", 1, 1)]),
-        (["--profiling", "false"], [Flag("profiling", "true", 0, 0)]),
-        (["--enable_aggregator_routing", "x"], [Flag("enable-aggregator-routing", "true", 0, 0)]),
-        (["--profiling=false"], [Flag("profiling", "false", 0, 0)]),
-        (["--a=1", "--", "--b=2"], [Flag("a", "1", 0, 0)]),
-        (["--a", "--", "--b=2"], [Flag("a", "true", 0, 0)]),
-        (["-v=2", "x", "--a_b=c_d"], [Flag("a-b", "c_d", 2, 2)]),
-        (["--a=1", "--a=2"], [Flag("a", "1", 0, 0), Flag("a", "2", 1, 1)]),
+        (["--a=b"], [("a", "b", 0, 0)]),
+        (["--a=b=c"], [("a", "b=c", 0, 0)]),
+        (["--a="], [("a", "", 0, 0)]),
+        (["--a", "b"], [("a", "b", 0, 1)]),
+        (["--a", ""], [("a", "", 0, 1)]),
+        (["--a", "-b"], [("a", "true", 0, 0), ("b", "true", 1, 1)]),
+        (["--proxy-client-key-file", "-b"], [("proxy-client-key-file", "-b", 0, 1)]),
+        (["--a"], [("a", "true", 0, 0)]),
+        (["--a", "--b=c"], [("a", "true", 0, 0), ("b", "c", 1, 1)]),
+        (["--profiling", "false"], [("profiling", "true", 0, 0)]),
+        (["--enable_aggregator_routing", "x"], [("enable-aggregator-routing", "true", 0, 0)]),
+        (["--profiling=false"], [("profiling", "false", 0, 0)]),
+        (["--a=1", "--", "--b=2"], [("a", "1", 0, 0)]),
+        (["--a", "--", "--b=2"], [("a", "true", 0, 0)]),
+        (["-v=2", "x", "--a_b=c_d"], [("v", "2", 0, 0), ("a-b", "c_d", 2, 2)]),
+        (["--a=1", "--a=2"], [("a", "1", 0, 0), ("a", "2", 1, 1)]),
     ],
 )
-def test_flags(words: t.List[str], wanted: t.List[Flag]) -> None:
-    assert flags_in(words) == wanted
+def test_flags(words: t.List[str], wanted: t.List[t.Tuple[str, str, int, int]]) -> None:
+    assert [flag[:4] for flag in flags_in(words)] == wanted
 
 
 def test_places_count_from_the_whole_line() -> None:
-    assert flags_in(["--x=y", "kube-apiserver", "--a", "b"], start=2) == [Flag("a", "b", 2, 3)]
+    assert flags_in(["--x=y", "kube-apiserver", "--a", "b"], start=2) == [("a", "b", 2, 3, "")]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--a=b"], "--a="),
+        (["--a_b="], "--a_b="),
+        (["--a", "b"], ""),
+        (["--a"], None),
+        (["-v2"], "-v"),
+        (["-v=2"], "-v="),
+        (["-v"], None),
+    ],
+)
+def test_what_stands_before_a_value(words: t.List[str], wanted: str | None) -> None:
+    assert [flag.prefix for flag in flags_in(words)] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "wanted"),
+    [
+        ("profiling", "true", "True", True),
+        ("profiling", "1", "t", True),
+        ("profiling", "0", "FALSE", True),
+        ("profiling", "true", "false", False),
+        ("profiling", "yes", "true", False),
+        ("v", "1", "true", False),
+        ("v", "1", "1", True),
+    ],
+)
+def test_values_that_mean_the_same(name: str, one: str, other: str, wanted: bool) -> None:
+    assert same_value(name, one, other) is wanted
 
 
 @pytest.mark.parametrize(
@@ -95,8 +128,9 @@ def test_any_words(words: t.List[str], start: int) -> None:
     places = [place for flag in flags for place in (flag.first, flag.last)]
     assert places == sorted(places) and all(start <= place < len(words) for place in places)
     for flag in flags:
-        assert words[flag.first].startswith("--") and flag.last - flag.first in (0, 1)
+        assert words[flag.first].startswith("-") and flag.last - flag.first in (0, 1)
         assert "_" not in flag.name and not flag.name.startswith("-")
+        assert flag.prefix is None or words[flag.last] == flag.prefix + flag.value
     assert sum(len(values) for values in flag_values(words).values()) <= len(words)
 
 

@@ -111,9 +111,10 @@ class Server:
             def handle_error(self, *dummy: t.Any) -> None:
                 pass
 
-            def finish_request(self, request: t.Any, address: t.Any) -> None:
+            def finish_request(self, request: t.Any, client_address: t.Any) -> None:
                 request.settimeout(10)
-                super().finish_request(server.context.wrap_socket(request, server_side=True), address)  # type: ignore[arg-type]
+                wrapped: t.Any = server.context.wrap_socket(request, server_side=True)
+                super().finish_request(wrapped, client_address)
 
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
