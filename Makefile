@@ -8,7 +8,7 @@
 TOOLS := tests/tools/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test list lint units sanity integration real docs shell clean
+.PHONY: help demo test list lint units sanity integration real docs shell reference clean
 
 help:
 	@echo 'make demo         configure three sandboxed masters on this machine, and show what is done'
@@ -21,9 +21,10 @@ help:
 	@echo 'make real         a real etcd and kube-apiserver'
 	@echo 'make docs         the documentation of modules and role'
 	@echo 'make shell        a shell with ansible-core, pytest and this collection'
+	@echo 'make reference    write docs/reference from the documentation of modules and role'
 	@echo 'make clean        delete what the commands above keep'
 
-demo list shell clean:
+demo list shell reference clean:
 	@$(TOOLS) $@
 
 test:

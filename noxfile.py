@@ -164,10 +164,11 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session(tags=["docs", "lint"])
 def docs(session: nox.Session) -> None:
-    """The documentation of modules, role and the texts in docs/docsite."""
+    """The documentation of modules and role, and docs/reference, which is made from it."""
     box = Box(session, *DOCS)
     what = ("--plugin-docs", "--validate-collection-refs", "self", "--skip-rstcheck")
     box.run("antsibull-docs", "lint-collection-docs", *what, ".")
+    box.run("python", "tests/tools/reference.py", "--check")
 
 
 @nox.session(tags=["lint"])

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands behind make: demo, test, list, shell, clean."""
+"""The commands behind make: demo, test, list, shell, reference, clean."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 
 from environments import environment, with_environment
 from home import make_home
-from pins import DEMO, TESTS_NEW
+from pins import DEMO, DOCS, TESTS_NEW
 from places import CACHE, NAME, NAMESPACE, ROOT, ToolError, locked
 from pythons import survey
 from runner import Runner, run_sessions
@@ -52,6 +52,18 @@ def shell() -> int:
     return subprocess.run([os.environ.get("SHELL") or "/bin/sh"], cwd=live, env=env, check=False).returncode
 
 
+def reference() -> int:
+    """Write docs/reference from the documentation of the plugins and the role."""
+    with locked("cache", shared=True), locked("reference"):
+        folder = environment(*DOCS)
+        tree = copy_tree("reference", keep_output=False)
+        env = with_environment(folder, survey()[1])
+        env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
+        env["HOME"] = str(make_home(tree.parents[2] / "home", str(folder / "bin" / "python")))
+        script = ROOT / "tests" / "tools" / "reference.py"
+        return subprocess.run([str(folder / "bin" / "python"), str(script)], cwd=ROOT, env=env, check=False).returncode
+
+
 def clean() -> int:
     """Remove everything that the tools keep, except built Kubernetes binaries, which take minutes to make."""
     if CACHE.is_dir():
@@ -81,6 +93,7 @@ def main() -> int:
     )
     commands.add_parser("list", help="list the test sessions")
     commands.add_parser("shell", help=shell.__doc__)
+    commands.add_parser("reference", help=reference.__doc__)
     commands.add_parser("clean", help=clean.__doc__)
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
@@ -94,7 +107,7 @@ def main() -> int:
             for name, tags in Runner(jobs=1).sessions().items():
                 print(f"{name:20} {', '.join(tags)}")
             return 0
-        return {"demo": demo, "shell": shell, "clean": clean}[given.command]()
+        return {"demo": demo, "shell": shell, "reference": reference, "clean": clean}[given.command]()
     except ToolError as exc:
         print(exc, file=sys.stderr)
         return 2
