@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 from sandboxes import Run, SandboxCase, snapshot
@@ -46,6 +47,7 @@ class BareMasters(SandboxCase):
             self.assertEqual(again.ran("apiserver") + again.ran("front_proxy_ca") + again.ran("front_proxy_client"), [])
             self.assertRegex(again.summary, r"m3: nothing to do")
 
+        self.check_cut_off()
         self.check_fourth_master()
         self.check_renewal()
         self.check_lost_controller()
@@ -53,6 +55,30 @@ class BareMasters(SandboxCase):
     @staticmethod
     def reasons(run: Run) -> dict[str, list[str]]:
         return {task["host"]: task["result"]["reasons"] for task in run.ran("apiserver")}
+
+    def check_cut_off(self) -> None:
+        """A run was killed between key and certificate: the next one goes back, and then does all of it."""
+        root = self.masters["m2"].root
+        backups = root / "etc/kubernetes/front-proxy-backup"
+        pending = next(folder for folder in backups.iterdir() if folder.is_dir()).rename(backups / "pending")
+        journal = json.loads((pending / "journal.json").read_text(encoding="utf-8"))
+        (pending / "journal.json").write_text(json.dumps({**journal, "state": "applying"}), encoding="utf-8")
+        manifest = root / "etc/kubernetes/manifests/kube-apiserver.yaml"
+        shutil.copyfile(pending / journal["manifest"]["copy"], manifest)
+        pki = self.masters["m2"].certificates
+        shutil.copyfile(pki / "sa.key", pki / "front-proxy-client.key")
+
+        before = self.seen()
+        predicted = self.play("--check")
+        self.assert_untouched(before)
+        self.assertIn("was cut off and is finished first", predicted.summary)
+        run = self.play()
+        self.assertEqual(run.changed_hosts, {"m2"})
+        self.assertRegex(run.summary, r"first: Rolled back a change that began at \S+ and was cut off")
+        self.assert_configured("m1", "m2", "m3")
+        self.assertFalse((backups / "pending").exists())
+        before = self.seen()
+        self.assert_nothing_changed(self.play(), before)
 
     def check_fourth_master(self) -> None:
         """A master that joins gets the same CA, and nobody else is touched."""

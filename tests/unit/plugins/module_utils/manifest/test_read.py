@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest import edit as edit_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.mounts import Mount
@@ -195,3 +196,27 @@ def test_nothing_is_left() -> None:
     )
     with pytest.raises(ManifestError, match="would have no argument left"):
         edit(text, Changes(flags={"v": None}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("--v=3", "--v=4"),
+        lambda text: text.replace("kube-system", "kube-public"),
+        lambda text: text.replace("image:", "imagen:"),
+        lambda text: text + "---\nmore: 1\n",
+        lambda text: text + "  - [",
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+    ],
+)
+def test_an_edit_that_went_wrong_is_never_given_out(
+    monkeypatch: pytest.MonkeyPatch, damage: t.Callable[[str], str]
+) -> None:
+    text = manifest(["kube-apiserver", "--v=2"])
+    changes = Changes(flags={"v": "3"}, folders=(), annotations={})
+    assert read_pod(edit(text, changes)).flag("v") == "3"
+    right = edit_module.splice
+    monkeypatch.setattr(edit_module, "splice", lambda *arguments: damage(right(*arguments)))
+    with pytest.raises(ManifestError, match="is not edited, because the edited text would not mean exactly"):
+        edit(text, changes)
