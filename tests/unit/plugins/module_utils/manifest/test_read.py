@@ -207,7 +207,7 @@ def test_nothing_is_left() -> None:
         lambda text: text + "---\nmore: 1\n",
         lambda text: text + "  - [",
         lambda text: text[: len(text) // 2],
-        lambda text: "",
+        lambda dummy: "",
     ],
 )
 def test_an_edit_that_went_wrong_is_never_given_out(
