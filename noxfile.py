@@ -87,11 +87,16 @@ def units(session: nox.Session) -> None:
     ansible_test(Box(session, *core_environment(NEWEST_CORE)), "units")
 
 
+OLDEST_CORE_TARGETS = ("module_apiserver", "module_front_proxy_ca", "no_secrets", "role_clusters", "role_plays", "role_runs")
+
+
 def integration(session: nox.Session) -> None:
     """Integration targets on this machine: modules, role and playbook."""
     core = session.name.rpartition("-")[2]
     box = Box(session, *core_environment(core))
-    ansible_test(box, "integration", "--continue-on-error")
+    # what differs between releases of the core: modules, the order of tasks, failures. The rest is ours alone.
+    targets = () if core == NEWEST_CORE else OLDEST_CORE_TARGETS
+    ansible_test(box, "integration", "--continue-on-error", *targets)
 
 
 for _core in CORES:

@@ -27,6 +27,13 @@ _MODULE = "kubeops.aggregation_layer.apiserver"
 _INFO = "kubeops.aggregation_layer.apiserver_info"
 
 
+def _impatience(arguments: t.Mapping[str, t.Any]) -> str | None:
+    for name in ("wait_timeout", "lock_timeout"):
+        if arguments[name] < (1 if name == "wait_timeout" and arguments["wait"] else 0):
+            return f"{name} is {arguments[name]}, and nothing could be waited for in that; give a number of seconds."
+    return None
+
+
 class ActionModule(ActionBase):
     """Bring one master to a wanted state."""
 
@@ -51,7 +58,7 @@ class ActionModule(ActionBase):
         )
         try:
             require()
-            problem = leak()
+            problem = leak() or _impatience(arguments)
             if problem:
                 raise PlanError(problem)
             return {**result, **self._work(arguments, variables)}

@@ -20,7 +20,6 @@ from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusal
 # Under these names the role keeps the observations, and hosts tell which cluster they belong to.
 _OBSERVED = "front_proxy__observed"
 _CLUSTER = "front_proxy_cluster"
-_DEFAULT_CLUSTER = "kubernetes"
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -58,13 +57,29 @@ def _report(
             facts, failure = None, str(error)
     return Report(
         name=name,
-        cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or _DEFAULT_CLUSTER),
+        cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or ""),
         # one that failed is no longer active, and stops its cluster all the same
         targeted=active or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",
         wish=wish,
         settings=settings,
+    )
+
+
+def _doubt(pattern: str, members: t.Sequence[str], active: t.Sequence[str], hostvars: t.Mapping[str, t.Any]) -> str:
+    """Say why the masters that were named may not be all of them; empty if they are."""
+    stray = [name for name in active if name not in members]
+    alone = pattern in hostvars and [
+        group for group in hostvars[pattern].get("group_names") or () if group != "ungrouped"
+    ]
+    if not stray and not alone:
+        return ""
+    what = f"which is one host of {', '.join(alone)}" if alone else f"which does not hold {', '.join(stray)}"
+    return (
+        f"No front-proxy CA was found, and front_proxy_hosts is {pattern}, {what}: so it is not known which other "
+        "masters the cluster has, one of which may hold the CA; set front_proxy_hosts to the group of all masters "
+        "(and use --limit to leave some out)."
     )
 
 
@@ -80,6 +95,7 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
                 "members": {"type": "list", "elements": "str", "required": True},
+                "pattern": {"type": "str", "default": "masters"},
                 "looked": {"type": "list", "elements": "dict", "default": []},
             }
         )
@@ -99,7 +115,8 @@ class ActionModule(ActionBase):
                 for name in members
                 if name in hostvars
             ]
-            plan = plan_clusters(reports, read_folder=read_folder, now=utc_now())
+            doubt = _doubt(arguments["pattern"], arguments["members"], active, hostvars)
+            plan = plan_clusters(reports, read_folder=read_folder, now=utc_now(), doubt=doubt)
         except (PkiError, PlanError) as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "msg": str(error)}

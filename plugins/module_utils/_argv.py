@@ -11,6 +11,7 @@ __all__ = [
     "BOOLEAN_FLAGS",
     "SERVER_NAMES",
     "Flag",
+    "flag_that_differs",
     "flag_values",
     "flags_in",
     "last_value",
@@ -161,6 +162,22 @@ def flag_values(words: t.Sequence[str]) -> dict[str, list[str]]:
     for flag in flags_in(words, start=0 if place is None else place + 1):
         values.setdefault(flag.name, []).append(flag.value)
     return values
+
+
+def flag_that_differs(words: t.Sequence[str], wanted: t.Mapping[str, str | None]) -> str | None:
+    """Give the first flag that a running command line does not have as wanted (None: not set); None if there is none.
+
+    A value that a manifest builds from a variable, ``$(NAME)``, runs with what that stands for: it must only be set.
+    """
+    running = flag_values(words)
+    for name, value in wanted.items():
+        seen = running.get(name)
+        if value is None:
+            if seen:
+                return name
+        elif not seen or ("$(" not in value and set(seen) != {value}):
+            return name
+    return None
 
 
 def last_value(values: t.Mapping[str, t.Sequence[str]], name: str) -> str | None:

@@ -71,6 +71,11 @@ options:
         description:
           - A file on the controller with the content. In check mode it need not be there yet.
         type: path
+      made_anew:
+        description:
+          - Whether an earlier task makes O(files[].src) anew. In check mode what is there now does not count then.
+        type: bool
+        default: false
       mode:
         description:
           - The permission bits, in octal digits. The default is V(0600) for a private key and V(0644) for everything
@@ -234,6 +239,7 @@ def main() -> None:
                     "path": {"type": "str", "required": True},
                     "content": {"type": "str", "no_log": True},
                     "src": {"type": "path"},
+                    "made_anew": {"type": "bool", "default": False},
                     "mode": {"type": "str"},
                     "owner": {"type": "str"},
                     "group": {"type": "str"},

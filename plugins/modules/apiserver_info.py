@@ -20,6 +20,12 @@ extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
   - kubeops.aggregation_layer._attributes.info_module
+  - kubeops.aggregation_layer._attributes.flow
+attributes:
+  action:
+    support: full
+  async:
+    support: none
 options:
   manifest:
     description:

@@ -32,6 +32,11 @@ options:
     type: list
     elements: str
     required: true
+  pattern:
+    description:
+      - The pattern by which O(members) were found, for messages.
+    type: str
+    default: masters
   looked:
     description:
       - Observations of masters that are not part of this play, as a loop over

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._argv import flag_values
+from .._argv import flag_that_differs
 from .containerlog import last_words, list_logs
 from .places import Places
 from .probe import Pair, ask
@@ -53,12 +53,8 @@ class Outcome(t.NamedTuple):
 def _wrong_command(process: Process, expected: Expectation) -> str | None:
     if expected.argv is not None and process.argv != expected.argv:
         return "the running kube-apiserver does not have the command line that it had before"
-    values = flag_values(process.argv)
-    for name, wanted in expected.flags.items():
-        seen = values.get(name)
-        if (wanted is None and seen) or (wanted is not None and (not seen or set(seen) != {wanted})):
-            return f"the running kube-apiserver does not have --{name} as wanted"
-    return None
+    different = flag_that_differs(process.argv, expected.flags)
+    return f"the running kube-apiserver does not have --{different} as wanted" if different else None
 
 
 def _try_to_look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[str, t.Any] | None]:

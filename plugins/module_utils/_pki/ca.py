@@ -84,8 +84,8 @@ def check_ca(ca: Certificate, *, where: str, now: datetime) -> None:
     """PkiError if a certificate is no CA, or its life is over. A CA is never replaced for that: people decide."""
     if not ca.is_ca:
         raise PkiError(
-            f"The certificate {ca.subject} in {where} is no CA: {ca.not_ca_because}; "
-            "give the front-proxy CA's own certificate, first in the file."
+            f"The certificate {ca.subject} in {where} is no CA: {ca.not_ca_because}; give the front-proxy CA's own "
+            "certificate, first in the file."
         )
     if ca.not_after <= now:
         raise PkiError(
@@ -99,8 +99,8 @@ def check_ca_can_sign(ca: Certificate, *, where: str, now: datetime) -> None:
     check_ca(ca, where=where, now=now)
     if ca.not_before > now:
         raise PkiError(
-            f"The CA {ca.subject} in {where} is valid only from {iso(ca.not_before)}, and it is {iso(now)} here; "
-            "set this machine's clock right."
+            f"The CA {ca.subject} in {where} is valid only from {iso(ca.not_before)}, and it is {iso(now)} here; set "
+            "this machine's clock right."
         )
 
 
@@ -115,8 +115,8 @@ def check_pair(ca: t.Sequence[Certificate], key: PrivateKey, *, certificate_wher
                 "the one that signs must come first, because kubeadm reads only that."
             )
     raise PkiError(
-        f"The private key {key_where} does not belong to the certificate {ca[0].subject} in {certificate_where}; "
-        "put the right key there, or move it away to work without a CA key."
+        f"The private key {key_where} does not belong to the certificate {ca[0].subject} in {certificate_where}; put "
+        "the right key there, or move it away to work without a CA key."
     )
 
 

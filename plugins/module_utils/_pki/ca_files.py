@@ -137,8 +137,8 @@ def _keep(request: CaRequest, seen: _Seen, given: tuple[Certificate, ...], *, ch
     warnings = differences(ca, request.wish) + concerns(ca, now=now) + _on_passphrase(request, state)
     if given and all(given[0].fingerprint != other.fingerprint for other in seen.bundle):
         warnings += (
-            f"The CA at {request.certificate_path} ({ca.subject}, {ca.fingerprint}) is kept; "
-            f"the other one that adopt gives ({given[0].subject}, {given[0].fingerprint}) is not used.",
+            f"The CA at {request.certificate_path} ({ca.subject}, {ca.fingerprint}) is kept; the other one that adopt "
+            f"gives ({given[0].subject}, {given[0].fingerprint}) is not used.",
         )
     settled = [
         path
@@ -167,8 +167,8 @@ def _on_passphrase(request: CaRequest, state: str) -> tuple[str, ...]:
     if request.passphrase is None or state != "present":
         return ()
     return (
-        f"A passphrase is given, but the private key {request.privatekey_path} is not encrypted and stays so; "
-        "encrypt it with openssl pkcs8 -topk8 if it should be.",
+        f"A passphrase is given, but the private key {request.privatekey_path} is not encrypted and stays so; encrypt "
+        "it with openssl pkcs8 -topk8 if it should be.",
     )
 
 
@@ -212,8 +212,8 @@ def _repair(request: CaRequest, key_pem: bytes, *, check: bool, now: datetime) -
         changed=True,
         action="made",
         reason="key_without_certificate",
-        reason_text=f"there is a private key at {request.privatekey_path} without its certificate, "
-        "as an interrupted run leaves it, so the certificate is made with that key",
+        reason_text=f"there is a private key at {request.privatekey_path} without its certificate, as an interrupted "
+        "run leaves it, so the certificate is made with that key",
         privatekey=state,
         values=_planned(request, now, key=key) if check else facts((certificate,)),
         warnings=differences(certificate, request.wish) + _on_passphrase(request, state),

@@ -111,8 +111,8 @@ def judge_certificate(
     if allowed_names and certificate.common_name not in allowed_names:
         return Reason(
             "wrong_common_name",
-            f"the certificate's common name is {certificate.common_name!r}, "
-            f"wanted is {' or '.join(map(repr, allowed_names))}",
+            f"the certificate's common name is {certificate.common_name!r}, wanted is "
+            f"{' or '.join(map(repr, allowed_names))}",
         )
     if not certificate.client_auth:
         return Reason("wrong_usage", "the certificate's extended key usage lacks clientAuth")
@@ -127,8 +127,8 @@ def judge_certificate(
     if due <= now and not _ends_with_signer(certificate, cas[0]):
         return Reason(
             "renewal_due",
-            f"the certificate ends on {iso(certificate.not_after)} "
-            f"and is due for renewal ({renew_before.text}) since {iso(due)}",
+            f"the certificate ends on {iso(certificate.not_after)} and is due for renewal ({renew_before.text}) since "
+            f"{iso(due)}",
         )
     return None
 
@@ -226,8 +226,8 @@ def _verify(certificate: Certificate, *, ca: Certificate, wish: ClientWish, now:
     if outline(certificate.der).issuer != outline(ca.der).subject:
         # OpenSSL compares names leniently, Go by their bytes.
         raise PkiError(
-            f"The name of the CA {ca.subject} is encoded in a way that cannot be repeated byte by byte, "
-            "so Kubernetes would not find it; sign the proxy client's certificate with the tool that made the CA."
+            f"The name of the CA {ca.subject} is encoded in a way that cannot be repeated byte by byte, so Kubernetes "
+            "would not find it; sign the proxy client's certificate with the tool that made the CA."
         )
     if certificate.common_name != wish.common_name or not certificate.client_auth:
         raise PkiError("The new certificate does not say what was asked for; nothing was written.")

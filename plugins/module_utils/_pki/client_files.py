@@ -90,8 +90,8 @@ def ensure_client(request: ClientRequest, *, check: bool, now: datetime) -> Clie
         check_ca(bundle[0], where=request.ca_certificate_path, now=now)
     elif not check:
         raise PkiError(
-            f"There is no CA certificate at {request.ca_certificate_path}; make or adopt the CA first, "
-            "with the module kubeops.aggregation_layer.front_proxy_ca."
+            f"There is no CA certificate at {request.ca_certificate_path}; make or adopt the CA first, with the module "
+            "kubeops.aggregation_layer.front_proxy_ca."
         )
     seen = _look(request)
     reason = _why_not_kept(request, seen, bundle, now)
@@ -187,8 +187,8 @@ def _ca_key(
         raise PkiError(
             f"The proxy client's certificate must be signed, because {reason.text}, but the private key of the CA "
             f"{bundle[0].subject} is not at {request.ca_privatekey_path}; copy it there (on kubeadm masters it is "
-            "front-proxy-ca.key beside front-proxy-ca.crt), or run `kubeadm certs renew front-proxy-client` where that "
-            "key is."
+            "front-proxy-ca.key beside front-proxy-ca.crt), or run `kubeadm certs renew front-proxy-client` where "
+            "that key is."
         )
     check_ca_can_sign(bundle[0], where=request.ca_certificate_path, now=now)
     ca_key = load_key(key_pem, where=request.ca_privatekey_path, passphrase=request.ca_passphrase)

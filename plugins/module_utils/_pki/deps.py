@@ -86,9 +86,8 @@ def require() -> None:
             packages.append(f"'{package}>={minimum}'")
     if problems:
         raise PkiError(
-            f"For this Python ({sys.executable}) {' and '.join(problems)}; install it with "
-            f"{sys.executable} -m pip install {' '.join(packages)}, "
-            "or set ansible_python_interpreter to a Python that has it."
+            f"For this Python ({sys.executable}) {' and '.join(problems)}; install it with {sys.executable} -m pip "
+            f"install {' '.join(packages)}, or set ansible_python_interpreter to a Python that has it."
         )
 
 

@@ -55,8 +55,8 @@ def read_file(path: str, *, private: bool = False) -> bytes | None:
             raise PkiError(f"{path} is not a file.")
         if private and facts.st_mode & _OPEN_TO_OTHERS:
             raise PkiError(
-                f"The private key {path} is open to group or others (mode {stat.S_IMODE(facts.st_mode):04o}); "
-                f"run chmod 0600 {path}, and replace the key if someone may have read it."
+                f"The private key {path} is open to group or others (mode {stat.S_IMODE(facts.st_mode):04o}); run "
+                f"chmod 0600 {path}, and replace the key if someone may have read it."
             )
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             data = stream.read(_LARGEST + 1)
@@ -94,6 +94,20 @@ def check_folder(path: str) -> bool:
             f"run chmod 0700 {path}."
         )
     return True
+
+
+def check_parent(path: str) -> None:
+    """PkiError if others could put another folder in the place of one in here."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return  # it is made, for its owner alone
+    if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not facts.st_mode & stat.S_ISVTX:
+        mode = f"{stat.S_IMODE(facts.st_mode):04o}"
+        raise PkiError(
+            f"The folder {path} can be written to by group or others (mode {mode}), who could put a CA of their own in "
+            f"there; run chmod go-w {path}."
+        )
 
 
 def check_writable(folder: str) -> None:
@@ -151,8 +165,8 @@ def _try_lock(descriptor: int, folder: str) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise PkiError(
-                    f"Another run has been working in {folder} for more than {_LOCK_SECONDS:.0f} seconds; "
-                    "wait for it and run again."
+                    f"Another run has been working in {folder} for more than {_LOCK_SECONDS:.0f} seconds; wait for it "
+                    "and run again."
                 ) from None
             time.sleep(0.05)
 

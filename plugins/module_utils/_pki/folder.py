@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from .certificate import Certificate, read_certificates
 from .errors import PkiError
-from .files import check_folder, read_file
+from .files import check_folder, check_parent, read_file
 from .keys import is_encrypted, load_key
 
 CA_CERTIFICATE = "front-proxy-ca.crt"
 CA_KEY = "front-proxy-ca.key"
 CLIENT_CERTIFICATE = "front-proxy-client.crt"
 CLIENT_KEY = "front-proxy-client.key"
+# The role's own: a line for each client CA of the cluster, the SHA-256 of its key: no other cluster gets this CA.
+CLIENT_CAS = "client-ca-keys"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class PkiFolder:
     client_key_matches: bool | None = None  # None if certificate or key is missing
     ca_key_matches: bool | None = None  # None if certificate or key is missing, or the key is encrypted
     client_unreadable: str = ""  # a sentence if certificate or key of the client is damaged: it is made anew
+    client_cas: tuple[str, ...] = ()  # of the cluster that this folder belongs to, as far as that was noted
 
 
 def read_certificate_file(path: str) -> tuple[Certificate, ...]:
@@ -47,6 +50,7 @@ def read_folder(path: str) -> PkiFolder:
     damaged. A damaged client pair is no error, because it can be made anew: `client` is empty then, or
     `client_key_matches` False.
     """
+    check_parent(os.path.dirname(path))
     if not check_folder(path):
         return PkiFolder(path=path, exists=False)
     ca = read_certificate_file(os.path.join(path, CA_CERTIFICATE))
@@ -68,6 +72,7 @@ def read_folder(path: str) -> PkiFolder:
         client_key_matches=client_key_matches,
         ca_key_matches=ca_key_matches,
         client_unreadable=unreadable,
+        client_cas=tuple((read_file(os.path.join(path, CLIENT_CAS)) or b"").decode("ascii", "replace").split()),
     )
 
 
@@ -90,6 +95,7 @@ def _read_client(path: str) -> tuple[tuple[Certificate, ...], bool | None, str]:
 __all__ = (
     "CA_CERTIFICATE",
     "CA_KEY",
+    "CLIENT_CAS",
     "CLIENT_CERTIFICATE",
     "CLIENT_KEY",
     "PkiFolder",

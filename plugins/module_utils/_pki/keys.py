@@ -41,8 +41,8 @@ class KeySpec:
         """PkiError for a kind that Kubernetes or kubeadm cannot use, or for a size with ECDSA or a curve with RSA."""
         if kind == "Ed25519":
             raise PkiError(
-                "An Ed25519 key is refused because kubeadm cannot read one (it knows RSA and ECDSA only), "
-                "so `kubeadm certs` would fail on every master; choose RSA or ECDSA."
+                "An Ed25519 key is refused because kubeadm cannot read one (it knows RSA and ECDSA only), so `kubeadm "
+                "certs` would fail on every master; choose RSA or ECDSA."
             )
         if kind not in KEY_TYPES:
             raise PkiError(f"The key type {kind!r} is not known; choose RSA or ECDSA.")

@@ -39,8 +39,8 @@ def parse_duration(text: str, *, what: str = "the duration") -> timedelta:
     match = _DURATION.fullmatch(cleaned) if cleaned.isascii() and len(cleaned) <= _LONGEST_TEXT else None
     if not cleaned or match is None:
         raise PkiError(
-            f"{_capital(what)} {_shown(text)} is not a duration: write a whole number and a unit, such as 365d, 10y "
-            "(a year is 365 days) or 876000h."
+            f"{_capital(what)} {_shown(text)} is not a duration: write a whole number and a unit, such as 365d, 10y (a "
+            "year is 365 days) or 876000h."
         )
     seconds = sum(int(number) * unit for number, unit in zip(match.groups(), _SECONDS.values()) if number)
     if seconds == 0:
@@ -112,8 +112,8 @@ class RenewBefore:
         """PkiError if a certificate of this validity would be due for renewal the moment it is made."""
         if self.duration is not None and self.duration >= validity:
             raise PkiError(
-                f"renew_before ({self.text}) is not shorter than the validity ({readable_duration(validity)}), "
-                "so every run would renew the certificate; ask for a longer validity or a shorter renew_before."
+                f"renew_before ({self.text}) is not shorter than the validity ({readable_duration(validity)}), so "
+                "every run would renew the certificate; ask for a longer validity or a shorter renew_before."
             )
 
 

@@ -93,4 +93,5 @@ def read_settings(carried: t.Mapping[str, t.Any]) -> ClusterSettings:
             "dashes and underscores, beginning with a letter or digit."
         )
     names = ("folder", "renew_before", "container", "validity", "ca_validity")
-    return ClusterSettings(**{name: str(carried[name]) for name in names if name in carried})
+    texts = {name: str(carried[name]) for name in names if name in carried}
+    return ClusterSettings(**texts, wait_timeout=int(carried.get("wait_timeout", 300)))

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
+from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CAS, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.lifetime import RenewBefore, iso
 from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
 from .change import decide_change
@@ -20,7 +20,7 @@ from .pair import PairVerdict, controller_pair, due_warning, judge_pair
 from .proof import unproven
 from .wish import Wish
 
-__all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
+__all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster", "is_of_another_cluster"]
 
 _SOON = timedelta(days=365)
 
@@ -67,13 +67,17 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """authority: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty."""
+    """authority: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty;
+    made_anew: the files of the controller that this run makes before it copies them; client_cas: by their keys.
+    """
 
     authority: Authority
     common_name: str
     make: bool
     adopt: bool
     sign: str
+    made_anew: tuple[str, ...]
+    client_cas: tuple[str, ...]
     hosts: tuple[HostPlan, ...]
     warnings: tuple[str, ...]
 
@@ -83,8 +87,32 @@ class ClusterPlan:
         return tuple(host.name for host in self.hosts if host.action != "nothing")
 
 
+def _client_keys(master: Master) -> set[str]:
+    return {ca.key_fingerprint for ca in master.client_cas()}
+
+
+def is_of_another_cluster(master: Master, masters: t.Sequence[Master]) -> bool:
+    """Whether the CA of its client certificates is known, and none of these masters has it."""
+    keys = _client_keys(master)
+    return bool(keys) and not any(keys & _client_keys(other) for other in masters)
+
+
+def _refuse_folder_of_another(folder: PkiFolder, masters: t.Sequence[Master]) -> None:
+    """Two clusters with one CA: whoever is root on a master of the one is anyone in the other."""
+    for master in masters:
+        keys = _client_keys(master)
+        if folder.ca and folder.client_cas and keys and not keys & set(folder.client_cas):
+            raise HostError(
+                master.name,
+                f"{folder.path} on the controller holds the front-proxy CA of another cluster: it was made for one "
+                f"with another client CA than {master.name} has; give each cluster a front_proxy_cluster or a "
+                "front_proxy_pki_dir of its own, or, if the client CA of this one was replaced, remove "
+                f"{folder.path}/{CLIENT_CAS} and run again.",
+            )
+
+
 def _refuse_several_clusters(masters: t.Sequence[Master]) -> None:
-    known = [(master.name, {ca.key_fingerprint for ca in master.client_cas()}) for master in masters]
+    known = [(master.name, _client_keys(master)) for master in masters]
     known = [(name, keys) for name, keys in known if keys]
     for name, keys in known[1:]:
         if not keys & known[0][1]:
@@ -190,7 +218,7 @@ def _path(master: Master, flags: t.Mapping[str, Flags], flag: str) -> str:
     return flags[master.name].values[flag] or ""
 
 
-def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str]) -> None:
+def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str], doubt: str) -> None:
     """No CA is known: refuse to make one where a master may hold one that could not be seen or read."""
     for holder in holders:
         if holder.problem:
@@ -201,6 +229,8 @@ def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str]) -> None
             )
     if unseen:
         raise UnseenMasters(unseen, asked_for=False)
+    if doubt:
+        raise PlanError(doubt)
 
 
 def _shared(master: Master, flags: Flags, authority: Authority, holder: Holder, wish: Wish, now: datetime) -> list[str]:
@@ -297,17 +327,24 @@ def decide_cluster(
     renew_before: RenewBefore,
     container: str,
     now: datetime,
+    doubt: str = "",
 ) -> ClusterPlan:
     """Decide for one cluster. Raises PlanError (UnseenMasters if a look at more masters could help).
 
     masters: those to be brought to the wanted state, at least one; others: masters of the cluster that were only
-    looked at; unseen: those that were not; folder: the controller's; wishes: by master.
+    looked at; unseen: those that were not; folder: the controller's; wishes: by master; doubt: see plan_clusters.
     """
     wish = wishes[masters[0].name]
     for name, each in wishes.items():
         with about_host(name):
             each.check()
     _refuse_several_clusters([*masters, *others])
+    _refuse_folder_of_another(folder, masters)
+    if folder.ca_key_matches is False:
+        raise PlanError(
+            f"{folder.path}/{CA_KEY} is not the key of the CA in {folder.path}/{CA_CERTIFICATE}, so nothing could be "
+            "signed with it; put the right key there, or take this one away."
+        )
     common_name = common_name_for(masters, wish)
     flags: dict[str, Flags] = {}
     holders: dict[str, Holder] = {}
@@ -320,7 +357,7 @@ def decide_cluster(
         raise UnseenMasters([wish.ca_from], asked_for=True)
     authority = choose(folder, list(holders.values()), wish)
     if authority.origin is None:
-        _refuse_making(holders.values(), unseen)
+        _refuse_making(holders.values(), unseen, doubt)
     _refuse_replacing(folder, authority)
     warnings = [*_check_signer(authority, now)]
     for master in masters:
@@ -342,12 +379,18 @@ def decide_cluster(
         with about_host(master.name):
             hosts.append(_plan_host(master, flags[master.name], files, why, holder, verdict, container))
     healthy = {master.name: master.healthy for master in masters}
+    make = authority.origin is None
+    adopt = not make and authority.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)
+    new_ca = (CA_CERTIFICATE,) if make or adopt else ()
+    new_pair = (CLIENT_KEY, CLIENT_CERTIFICATE) if because and ours.reason is not None else ()
     return ClusterPlan(
         authority=authority,
         common_name=common_name,
-        make=authority.origin is None,
-        adopt=authority.origin not in (None, CONTROLLER) and not folder.ca and any(host.files for host in hosts),
+        make=make,
+        adopt=adopt,
         sign=next(iter(because.values()), ""),
+        made_anew=(*new_ca, *new_pair),
+        client_cas=tuple(sorted(set().union(*map(_client_keys, masters)))),
         hosts=tuple(sorted(hosts, key=lambda host: healthy[host.name])),
         warnings=(*warnings, *more),
     )

@@ -21,12 +21,19 @@ from .._pki.lifetime import (
     iso,
     parse_duration,
 )
-from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
+from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster, is_of_another_cluster
 from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
 from .wish import Wish
 
-__all__ = ["ClusterSettings", "Report", "plan_clusters"]
+__all__ = ["SHORTEST_WAIT", "ClusterSettings", "Report", "plan_clusters"]
+
+# In seconds: a healthy kube-apiserver takes six to eight on an empty cluster, and the old state must not come back for
+# mere impatience.
+SHORTEST_WAIT = 30
+
+# What the role's default is: for hosts of which nothing tells it.
+DEFAULT_CLUSTER = "kubernetes"
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,15 @@ class ClusterSettings:
     container: str
     validity: str = DEFAULT_CLIENT_VALIDITY
     ca_validity: str = DEFAULT_CA_VALIDITY
+    wait_timeout: int = 300
 
     def renewal(self) -> RenewBefore:
-        """Read when to renew. Raises PkiError if one of the times is none, or they contradict each other."""
+        """Read when to renew. Raises PlanError, PkiError if one of the times is none, or they contradict each other."""
+        if self.wait_timeout < SHORTEST_WAIT:
+            raise PlanError(
+                f"front_proxy_wait_timeout is {self.wait_timeout}, and a kube-apiserver that is well can take longer "
+                f"than that to start; use {SHORTEST_WAIT} or more."
+            )
         parse_duration(self.ca_validity, what="front_proxy_ca_validity")
         renew_before = RenewBefore.parse(self.renew_before, what="front_proxy_renew_before")
         renew_before.check_fits(parse_duration(self.validity, what="front_proxy_validity"))
@@ -51,9 +64,9 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of one master. targeted: it is to be brought to the wanted state in this run; facts: its
-    observation, None if there is none; failure: why not, empty if it was just not looked at; wish, settings: None
-    without facts.
+    """What is known of one master. cluster: empty if nothing tells; targeted: it is to be brought to the wanted state
+    in this run; facts: its observation, None if there is none; failure: why not, empty if it was just not looked at;
+    wish, settings: None without facts.
     """
 
     name: str
@@ -72,8 +85,29 @@ def _read(report: Report, settings: ClusterSettings, now: datetime) -> Master:
         )
 
 
+def _refuse_differing_settings(reports: t.Sequence[Report]) -> None:
+    """Raise PlanError if hosts of one cluster say different things about what can only be one."""
+    first = reports[0]
+    for report in reports[1:]:
+        for variable, one, other in (
+            (
+                "front_proxy_pki_dir",
+                first.settings and first.settings.folder,
+                report.settings and report.settings.folder,
+            ),
+            ("front_proxy_ca_from", first.wish and first.wish.ca_from, report.wish and report.wish.ca_from),
+            ("front_proxy_common_name", first.wish and first.wish.common_name, report.wish and report.wish.common_name),
+        ):
+            if one != other:
+                raise PlanError(
+                    f"{variable} is {one or 'not set'} for {first.name} and {other or 'not set'} for {report.name}, "
+                    "and a cluster can have one only; set it for the whole group, or give the hosts of each cluster a "
+                    "front_proxy_cluster of their own."
+                )
+
+
 def _decide(
-    reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime
+    reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str
 ) -> tuple[ClusterPlan, ClusterSettings]:
     targeted = [report for report in reports if report.targeted]
     for report in targeted:
@@ -84,13 +118,21 @@ def _decide(
         raise PlanError(
             f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task."
         )
+    _refuse_differing_settings(targeted)
     masters = [_read(report, settings, now) for report in targeted]
-    others = [_read(report, settings, now) for report in reports if not report.targeted and report.facts is not None]
+    others = [
+        master
+        for report in reports
+        if not report.targeted and report.facts is not None
+        for master in [_read(report, settings, now)]
+        if report.cluster or not is_of_another_cluster(master, masters)
+    ]
     try:
         plan = decide_cluster(
             masters,
             others=others,
             unseen=[report.name for report in reports if report.facts is None],
+            doubt=doubt,
             folder=read_folder(settings.folder),
             wishes={report.name: report.wish for report in targeted if report.wish},
             renew_before=settings.renewal(),
@@ -102,12 +144,15 @@ def _decide(
     return plan, settings
 
 
-def _host_result(host: HostPlan, folder: str, after: t.Iterable[str]) -> dict[str, t.Any]:
+def _host_result(host: HostPlan, folder: str, made_anew: t.Container[str]) -> dict[str, t.Any]:
     leaf, ca = host.pair.certificate, host.ca.bundle[0] if host.ca.bundle else None
     return {
         "action": host.action,
         "flags": dict(host.flags),
-        "files": [{"path": path, "src": f"{folder}/{name}"} for path, name in host.files.items()],
+        "files": [
+            {"path": path, "src": f"{folder}/{name}", "made_anew": name in made_anew}
+            for path, name in host.files.items()
+        ],
         "found": host.found,
         "routing": host.routing,
         "reasons": list(host.reasons),
@@ -115,8 +160,6 @@ def _host_result(host: HostPlan, folder: str, after: t.Iterable[str]) -> dict[st
         "pair_not_after": iso(leaf.not_after) if leaf else None,
         "ca_not_after": iso(ca.not_after) if ca else None,
         "error": "",
-        # whoever must not have failed before this master is begun
-        "after": [name for name in dict.fromkeys(after) if name != host.name],
     }
 
 
@@ -166,6 +209,7 @@ def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, m
         "folder": settings.folder,
         "make_ca": plan.make,
         "adopt": bundle_text(plan.authority.bundle) if plan.adopt else None,
+        "client_cas": list(plan.client_cas),
         "sign": plan.sign,
         "common_name": plan.common_name,
         "ca": signer.subject if signer else None,
@@ -178,36 +222,34 @@ def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, m
 
 
 def plan_clusters(
-    reports: t.Sequence[Report], *, read_folder: t.Callable[[str], PkiFolder], now: datetime
+    reports: t.Sequence[Report], *, read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str = ""
 ) -> dict[str, t.Any]:
-    """Plan all clusters. read_folder: looks at a PKI folder of the controller, may raise PkiError.
+    """Plan all clusters. read_folder: looks at a PKI folder of the controller, may raise PkiError; doubt: why the
+    masters that were named may not be all, so that no CA must be made; empty if they are.
 
     Returns plain values: ``hosts`` (by name: ``action``, ``flags``, ``files``, ``reasons``, ``error``, ...),
     ``clusters`` (by name: ``leader``, ``make_ca``, ``adopt``, ``sign``, ``look_at``, ``error``, ...) and ``waves``
     (lists of hosts, at most one of a cluster in each). An error of one cluster leaves the others alone.
     """
-    names = dict.fromkeys(report.cluster for report in reports if report.targeted)
+    names = dict.fromkeys(report.cluster for report in reports if report.targeted and report.cluster)
+    if not names and any(report.targeted for report in reports):
+        names = {DEFAULT_CLUSTER: None}
     hosts: dict[str, t.Any] = {}
     clusters: dict[str, t.Any] = {}
     orders: list[tuple[str, ...]] = []
     for name in names:
-        members = [report for report in reports if report.cluster == name]
+        # a host that does not say which cluster it belongs to may be of any
+        members = [report for report in reports if report.cluster in (name, "")]
         leader = next(report.name for report in members if report.targeted)
         try:
-            plan, settings = _decide(members, read_folder, now)
+            plan, settings = _decide(members, read_folder, now, doubt)
         except PlanError as error:
             culprit = error.host if isinstance(error, HostError) else leader
             look_at = error.hosts if isinstance(error, UnseenMasters) else ()
             hosts.update(_refused(members, culprit, str(error)))
             clusters[name] = _refused_cluster(members, leader, culprit, str(error), look_at)
         else:
-            after = {name: plan.order[:place] for place, name in enumerate(plan.order)}
-            hosts.update(
-                {
-                    host.name: _host_result(host, settings.folder, [leader, *after.get(host.name, ())])
-                    for host in plan.hosts
-                }
-            )
+            hosts.update({host.name: _host_result(host, settings.folder, plan.made_anew) for host in plan.hosts})
             clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
             orders.append(plan.order)
     waves = [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]

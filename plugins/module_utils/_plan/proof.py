@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._argv import flag_values
+from .._argv import flag_that_differs
 from .master import Master
 
 __all__ = ["unproven"]
@@ -20,11 +20,9 @@ def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
     process = master.facts.get("process")
     if process is None:
         return "no kube-apiserver is running"
-    running = flag_values(process["argv"])
-    for name, wanted in master.as_written(flags).items():
-        seen = running.get(name)
-        if (wanted is None and seen) or (wanted is not None and (not seen or set(seen) != {wanted})):
-            return f"the running kube-apiserver does not have --{name} as its manifest says"
+    different = flag_that_differs(process["argv"], master.as_written(flags))
+    if different:
+        return f"the running kube-apiserver does not have --{different} as its manifest says"
     if not master.probe.get("accepted"):
         status = master.probe.get("status")
         answer = f"HTTP {status}" if status else master.probe.get("error") or "not asked"

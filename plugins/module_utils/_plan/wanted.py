@@ -14,7 +14,7 @@ from .errors import PlanError
 
 __all__ = ["read_files"]
 
-_KNOWN = {"path", "content", "src", "mode", "owner", "group"}
+_KNOWN = {"path", "content", "src", "made_anew", "mode", "owner", "group"}
 
 
 def _content(file: t.Mapping[str, t.Any], find: t.Callable[[str], str], checking: bool) -> str | None:
@@ -23,6 +23,8 @@ def _content(file: t.Mapping[str, t.Any], find: t.Callable[[str], str], checking
         raise PlanError(f"The file {path} needs either content or src; give one of them.")
     if file.get("content") is not None:
         return str(file["content"])
+    if checking and file.get("made_anew"):
+        return None  # what is there now is not what the real run will find
     source = find(str(file["src"]))
     try:
         with open(source, encoding="ascii") as stream:

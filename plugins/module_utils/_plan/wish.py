@@ -41,6 +41,8 @@ _OURS = {
     "proxy-client-key-file": "front_proxy_certificates_dir",
     "enable-aggregator-routing": "front_proxy_aggregator_routing",
 }
+# What is compared with the front-proxy CA: it must stay what was observed.
+_UNTOUCHABLE = ("client-ca-file",)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Wish:
             if variable:
                 raise PlanError(
                     f"front_proxy_extra_flags holds {name}, which the role decides itself; set {variable} instead."
+                )
+            if name in _UNTOUCHABLE:
+                raise PlanError(
+                    f"front_proxy_extra_flags holds {name}, which tells whom the whole cluster trusts and is no matter "
+                    "of the aggregation layer; set it where the cluster is made."
                 )
             if name.startswith("-") or not name or any(character.isspace() or character in "=_" for character in name):
                 raise PlanError(

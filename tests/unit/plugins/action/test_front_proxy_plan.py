@@ -74,9 +74,16 @@ class Play:
         """This master is in the inventory, and not part of this run."""
         self.hosts[name] = variables
 
-    def run(self, *, members: t.Optional[t.Sequence[str]] = None, looked: t.Sequence[Variables] = ()) -> Variables:
+    def run(
+        self,
+        *,
+        members: t.Optional[t.Sequence[str]] = None,
+        looked: t.Sequence[Variables] = (),
+        pattern: str = "masters",
+    ) -> Variables:
         task = self.task
         task.args = {"members": list(self.hosts) if members is None else list(members), "looked": list(looked)}
+        task.args["pattern"] = pattern
         task.async_val = 0
         task.check_mode = task.diff = False
         task.action = "kubeops.aggregation_layer.front_proxy_plan"
@@ -263,3 +270,20 @@ def test_containers_of_ansible_become_plain(play: Play) -> None:
     plain = front_proxy_plan._plain(Tagged(a=Tagged(b=(1, Tagged()))))
     assert plain == {"a": {"b": [1, {}]}}
     assert not any(isinstance(part, Tagged) for part in (plain, plain["a"], plain["a"]["b"][1]))
+
+
+def test_a_group_that_does_not_hold_the_hosts_of_the_play_makes_no_ca(play: Play) -> None:
+    play.observed(master("m1"))
+    sentence(support.refusal(play.run(members=[]), "m1"), "front_proxy_hosts is masters", "m1", "--limit")
+
+
+def test_a_host_in_place_of_its_group_makes_no_ca(play: Play) -> None:
+    play.observed(master("m1"))
+    play.hosts["m1"]["group_names"] = ["kube_control_plane"]
+    done = play.run(members=["m1"], pattern="m1")
+    sentence(support.refusal(done, "m1"), "front_proxy_hosts is m1", "one host of kube_control_plane")
+
+
+def test_neither_matters_where_a_ca_is_known(play: Play) -> None:
+    play.observed(kubeadm("m1", evidence=()))
+    assert play.run(members=[])["waves"] == [["m1"]]

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.filter.front_proxy_summary import FilterModule
+from ansible_collections.kubeops.aggregation_layer.plugins.filter.front_proxy_summary import (
+    FilterModule,
+    front_proxy_failed,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
     master,
@@ -44,3 +47,13 @@ def test_check_mode_is_passed_on() -> None:
         plan(master("m1")), hostvars, True
     )
     assert summary(plan(kubeadm("m1")), {}, True)[1] == "  m1: nothing to do"
+
+
+def test_who_failed_is_known_even_if_the_play_has_rescued_it() -> None:
+    hostvars = {
+        "m1": {"front_proxy__applied": {"failed": True, "msg": "no"}},
+        "m2": {"front_proxy__applied": {"failed": False}},
+        "m3": {"front_proxy__recovered": {"unreachable": True}},
+        "m4": {},
+    }
+    assert front_proxy_failed(["m1", "m2", "m3", "m4"], hostvars) == ["m1", "m3"]

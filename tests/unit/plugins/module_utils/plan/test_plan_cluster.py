@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
@@ -540,3 +541,17 @@ def test_what_is_in_place_but_does_not_run_is_waited_for() -> None:
 def test_a_server_that_does_not_answer_is_told() -> None:
     done = plan(kubeadm("m1", answers=False, image="kube-apiserver:latest"))
     assert host(done)["found"].endswith("release unknown release, not answering")
+
+
+def test_the_ca_of_another_cluster_is_not_given_out() -> None:
+    ours, other = support.cluster_ca().key_fingerprint, support.cluster_ca("x").key_fingerprint
+    held = replace(folder(make_ca(), ca_key="plain"), client_cas=(other,))
+    said = refusal(plan(master("m1"), pki=held), "m1")
+    sentence(said, "holds the front-proxy CA of another cluster", "front_proxy_cluster", "client-ca-keys")
+    found = cluster(plan(master("m1"), pki=replace(held, client_cas=(other, ours))))
+    assert found["sign"] and found["client_cas"] == [ours]
+
+
+def test_a_ca_key_that_is_anothers_is_refused_before_anything_is_signed() -> None:
+    done = plan(master("m1"), pki=replace(folder(make_ca()), ca_key_matches=False))
+    sentence(refusal(done, "m1"), "front-proxy-ca.key is not the key of the CA")

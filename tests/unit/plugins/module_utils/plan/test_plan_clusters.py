@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -41,19 +42,54 @@ def test_those_that_do_not_serve_go_first_and_the_rest_in_the_order_of_the_inven
     assert done["waves"] == [["m2"], ["m4"], ["m1"], ["m3"]]
 
 
-def test_a_master_comes_after_the_leader_and_all_before_it() -> None:
-    done = plan(master("m1"), master("m2", answers=False), master("m3"))
-    assert {name: each["after"] for name, each in done["hosts"].items()} == {
-        "m1": ["m2"],
-        "m2": ["m1"],
-        "m3": ["m1", "m2"],
-    }
-
-
-def test_a_master_that_needs_nothing_is_in_no_wave_but_the_leader_is_waited_for() -> None:
+def test_a_master_that_needs_nothing_is_in_no_wave() -> None:
     done = plan(kubeadm("m1"), kubeadm("m2"), kubeadm("m3", evidence=()))
     assert done["waves"] == [["m3"]]
-    assert done["hosts"]["m3"]["after"] == ["m1"]
+    assert done["clusters"]["kubernetes"]["members"] == ["m1", "m2", "m3"]
+
+
+def test_what_is_made_before_it_is_copied_is_marked_for_check_mode() -> None:
+    files = plan(master("m1"))["hosts"]["m1"]["files"]
+    assert len(files) == 3 and all(file["made_anew"] for file in files)
+
+
+def test_a_host_that_does_not_say_its_cluster_may_hold_the_ca_of_any() -> None:
+    lost = Report("m2", "", False, None, "m2 was not looked at.", None, None)
+    done = plan(*of("blue", "m1"), lost)
+    assert done["clusters"]["blue"]["look_at"] == ["m2"] and done["waves"] == []
+
+
+def test_a_host_that_turns_out_to_be_of_another_cluster_is_left_out() -> None:
+    seen = report(master("x1", cluster="x"), cluster="", targeted=False)
+    assert plan(*of("blue", "m1"), seen)["clusters"]["blue"]["make_ca"]
+
+
+def test_masters_that_may_not_be_all_make_no_ca() -> None:
+    reports = [report(master("m1"))]
+    done = plan_clusters(reports, read_folder=lambda dummy: folder(), now=support.NOW, doubt="Name the whole group.")
+    sentence(refusal(done, "m1"), "Name the whole group")
+
+
+def test_masters_that_may_not_be_all_are_no_matter_where_a_ca_is_known() -> None:
+    reports = [report(kubeadm("m1", evidence=()))]
+    done = plan_clusters(reports, read_folder=lambda dummy: folder(), now=support.NOW, doubt="Name the whole group.")
+    assert done["waves"] == [["m1"]]
+
+
+def test_what_a_cluster_can_have_only_once_must_be_the_same_for_all() -> None:
+    one, other = report(kubeadm("m1")), report(kubeadm("m2"))
+    assert other.settings and other.wish
+    elsewhere = replace(other, settings=replace(other.settings, folder="/elsewhere"))
+    sentence(refusal(plan(one, elsewhere), "m1"), "front_proxy_pki_dir", "m1", "m2", "/elsewhere")
+    choosing = replace(other, wish=replace(other.wish, ca_from="m2"))
+    sentence(refusal(plan(one, choosing), "m1"), "front_proxy_ca_from", "m2")
+
+
+def test_a_wait_that_is_too_short_is_refused() -> None:
+    one = report(kubeadm("m1"))
+    assert one.settings
+    done = plan(replace(one, settings=replace(one.settings, wait_timeout=0)))
+    sentence(refusal(done, "m1"), "front_proxy_wait_timeout is 0", "30")
 
 
 def test_a_refused_cluster_stops_no_other() -> None:
@@ -108,7 +144,7 @@ def test_every_cluster_has_all_keys_that_the_role_reads(masters: int) -> None:
         for name in names:
             assert {"action", "error", "files", "reasons", "warnings", "found"} <= set(done["hosts"][name])
             if not done["hosts"][name]["error"]:
-                assert {"flags", "after", "routing", "pair_not_after", "ca_not_after"} <= set(done["hosts"][name])
+                assert {"flags", "routing", "pair_not_after", "ca_not_after"} <= set(done["hosts"][name])
 
 
 def test_no_master_no_plan() -> None:

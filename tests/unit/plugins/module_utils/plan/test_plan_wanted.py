@@ -60,7 +60,7 @@ def test_a_file_needs_content_or_source(given: t.Dict[str, t.Any]) -> None:
 
 @pytest.mark.parametrize("path", ["", None, "pki/a.crt"])
 def test_a_path_must_be_absolute(path: t.Optional[str]) -> None:
-    sentence(refused(path=path, content="x"), "not absolute", "content, group, mode, owner, path, src")
+    sentence(refused(path=path, content="x"), "not absolute", "content, group, made_anew, mode")
 
 
 def test_an_unknown_option_is_refused() -> None:
