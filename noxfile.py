@@ -87,7 +87,14 @@ def units(session: nox.Session) -> None:
     ansible_test(Box(session, *core_environment(NEWEST_CORE)), "units")
 
 
-OLDEST_CORE_TARGETS = ("module_apiserver", "module_front_proxy_ca", "no_secrets", "role_clusters", "role_plays", "role_runs")
+OLDEST_CORE_TARGETS = (
+    "module_apiserver",
+    "module_front_proxy_ca",
+    "no_secrets",
+    "role_clusters",
+    "role_plays",
+    "role_runs",
+)
 
 
 def integration(session: nox.Session) -> None:
