@@ -55,6 +55,36 @@ class OthersPlays(SandboxCase):
         self.assertRegex("\n".join(run.failures.values()), "strategy")
 
 
+    def test_a_failure_that_the_play_rescues_stops_the_cluster(self) -> None:
+        (self.masters["m1"].root / "etc/kubernetes/front-proxy-backup").write_text("in the way", encoding="utf-8")
+        role = {"import_role": {"name": ROLE}}
+        rescued = play({"block": [role], "rescue": [{"debug": {"msg": "and on it goes"}}]})
+        before = self.seen("m1", "m2", "m3")
+        for mine, status in ((rescued, 0), (play(role, ignore_errors=True), None)):
+            run = self.play(playbook=mine, expect=status)
+            self.assert_untouched(before, "m1", "m2", "m3")
+            self.assertIn("Not begun, because m1 of the same cluster failed", run.output)
+
+    def test_a_cluster_that_only_the_play_names(self) -> None:
+        """The other hosts do not know of it, and one of them may hold its CA."""
+        mine = play({"import_role": {"name": ROLE}}, vars={"front_proxy_cluster": "blue"})
+        run = self.play("--limit", "m1", playbook=mine)
+        looked = [each for task in run.ran("apiserver_info") for each in task["result"].get("results", ())]
+        self.assertEqual({each["item"] for each in looked}, {"m2", "m3"})
+        self.assert_configured("m1")
+
+    def test_a_group_that_the_role_was_not_told(self) -> None:
+        self.write_inventory(group="kube_control_plane")
+        before = self.seen()
+        mine = play({"import_role": {"name": ROLE}}, hosts="kube_control_plane")
+        for arguments in ((), ("-e", "front_proxy_hosts=m1")):
+            run = self.play("--limit", "m1", *arguments, playbook=mine, expect=None)
+            self.assert_untouched(before)
+            self.assertIn("front_proxy_hosts", run.failures["m1"])
+        self.play("-e", "front_proxy_hosts=kube_control_plane", playbook=mine)
+        self.assert_configured("m1", "m2", "m3")
+
+
 class Playbook(SandboxCase):
     """kubeops.aggregation_layer.configure."""
 
