@@ -14,11 +14,11 @@ from .._pki.lifetime import RenewBefore, iso
 from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
 from .change import decide_change
 from .errors import HostError, PlanError, about_host
-from .flags import AGGREGATION_FLAGS, Flags, common_name_for, read_list, wanted_flags
+from .flags import Flags, common_name_for, read_list, wanted_flags
 from .master import Master
 from .pair import PairVerdict, controller_pair, due_warning, judge_pair
 from .proof import unproven
-from .wish import Wish
+from .wish import AGGREGATION_FLAGS, Wish
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster", "is_of_another_cluster"]
 

@@ -12,26 +12,15 @@ from dataclasses import dataclass
 
 from .errors import PlanError
 from .master import Master
-from .wish import DEFAULT_COMMON_NAME, Wish, check_release
+from .wish import DEFAULT_COMMON_NAME, ROUTING_FLAG, Wish, check_release
 
-__all__ = ["AGGREGATION_FLAGS", "Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags", "write_list"]
+__all__ = ["Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags", "write_list"]
 
-# The seven of the documentation ("Configure the Aggregation Layer").
-AGGREGATION_FLAGS = (
-    "requestheader-client-ca-file",
-    "requestheader-allowed-names",
-    "requestheader-extra-headers-prefix",
-    "requestheader-group-headers",
-    "requestheader-username-headers",
-    "proxy-client-cert-file",
-    "proxy-client-key-file",
-)
 _FILES = {
     "requestheader-client-ca-file": "front-proxy-ca.crt",
     "proxy-client-cert-file": "front-proxy-client.crt",
     "proxy-client-key-file": "front-proxy-client.key",
 }
-_ROUTING = "enable-aggregator-routing"
 _NOT_SET = " was not set"
 
 
@@ -151,12 +140,12 @@ def _names(master: Master, wish: Wish, needed: str, reasons: list[str], warnings
 
 def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None, str]:
     """Decide --enable-aggregator-routing: the value that it has or gets (None: not set), and the decision in words."""
-    now = master.pod.flag(_ROUTING)
+    now = master.pod.flag(ROUTING_FLAG)
     if wish.routing != "auto":
         is_set = (now or "false").lower() in ("true", "1", "t")
         if is_set == (wish.routing == "true"):
             return now, f"{wish.routing}, as front_proxy_aggregator_routing says"
-        reasons.append(f"--{_ROUTING} is set to {wish.routing}, as front_proxy_aggregator_routing says")
+        reasons.append(f"--{ROUTING_FLAG} is set to {wish.routing}, as front_proxy_aggregator_routing says")
         return wish.routing, f"{wish.routing}, as front_proxy_aggregator_routing says"
     evidence = master.facts["service_routing"]
     if evidence is None:
@@ -170,7 +159,7 @@ def _routing(master: Master, wish: Wish, reasons: list[str]) -> tuple[str | None
     seen = "no kube-proxy, no trace of its chains and no replacement was seen on this master"
     if (now or "false").lower() in ("true", "1", "t"):
         return now, f"true: {seen}"
-    reasons.append(f"--{_ROUTING} is set to true, since {seen}")
+    reasons.append(f"--{ROUTING_FLAG} is set to true, since {seen}")
     return "true", f"true: {seen}"
 
 
@@ -206,7 +195,7 @@ def wanted_flags(master: Master, wish: Wish, *, common_name: str) -> Flags:
     }
     routing, decided = _routing(master, wish, reasons)
     if routing is not None:
-        values[_ROUTING] = routing
+        values[ROUTING_FLAG] = routing
     for name, value in master.as_written(wish.extra_flags).items():
         if master.pod.flag(name) != value:
             reasons.append(f"--{name} is {'taken out' if value is None else 'set'}, as front_proxy_extra_flags says")

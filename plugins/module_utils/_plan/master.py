@@ -16,7 +16,7 @@ from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .errors import PlanError
-from .wish import parse_release
+from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
 
 __all__ = ["FORMAT", "Master", "Seen", "read_master"]
 
@@ -26,17 +26,7 @@ FORMAT = 1
 DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
 # Flags that decisions read: none of them may stand there twice with two values.
-_READ = (
-    *_NEIGHBOURS,
-    "requestheader-client-ca-file",
-    "requestheader-allowed-names",
-    "requestheader-extra-headers-prefix",
-    "requestheader-group-headers",
-    "requestheader-username-headers",
-    "proxy-client-cert-file",
-    "proxy-client-key-file",
-    "enable-aggregator-routing",
-)
+_READ = (*_NEIGHBOURS, *AGGREGATION_FLAGS, ROUTING_FLAG)
 
 
 @dataclass(frozen=True)

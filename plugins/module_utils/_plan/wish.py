@@ -10,9 +10,21 @@ from dataclasses import dataclass, field
 
 from .errors import PlanError
 
-__all__ = ["DEFAULT_COMMON_NAME", "Wish", "check_release", "parse_release"]
+__all__ = ["AGGREGATION_FLAGS", "ROUTING_FLAG", "DEFAULT_COMMON_NAME", "Wish", "check_release", "parse_release"]
 
 DEFAULT_COMMON_NAME = "front-proxy-client"
+
+# The seven of the documentation ("Configure the Aggregation Layer").
+AGGREGATION_FLAGS = (
+    "requestheader-client-ca-file",
+    "requestheader-allowed-names",
+    "requestheader-extra-headers-prefix",
+    "requestheader-group-headers",
+    "requestheader-username-headers",
+    "proxy-client-cert-file",
+    "proxy-client-key-file",
+)
+ROUTING_FLAG = "enable-aggregator-routing"
 
 # The header that every extension API server reads; with others only, kube-apiserver from 1.27 on warns that "API
 # aggregation will not work" (staging/src/k8s.io/apiserver/pkg/server/options/authentication.go).
