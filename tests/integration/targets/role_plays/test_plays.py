@@ -54,7 +54,6 @@ class OthersPlays(SandboxCase):
         self.assert_untouched(before)
         self.assertRegex("\n".join(run.failures.values()), "strategy")
 
-
     def test_a_failure_that_the_play_rescues_stops_the_cluster(self) -> None:
         (self.masters["m1"].root / "etc/kubernetes/front-proxy-backup").write_text("in the way", encoding="utf-8")
         role = {"import_role": {"name": ROLE}}
