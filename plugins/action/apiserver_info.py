@@ -18,7 +18,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         done = self._execute_module(task_vars=task_vars)
         if done.get("failed") and "module_stdout" in done:
-            said = [line.strip() for line in str(done.get("module_stderr") or "").splitlines() if line.strip()]
+            done.pop("module_stdout")
+            said = [line.strip() for line in str(done.pop("module_stderr", None) or "").splitlines() if line.strip()]
             why = f" (it said: {said[-1]})" if said else ""
             done["msg"] = (
                 f"The module gave no result on this master{why}: its Python is missing, older than 3.8, or broken; set "
