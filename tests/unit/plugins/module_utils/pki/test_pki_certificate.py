@@ -118,8 +118,9 @@ class TestSerialZero:
         path, dummy = support.serial_zero_ca(tmp_path)
         package = certificates.__name__
         code = (
-            f"import sys; from {package} import read_certificates, is_signed_by\n"
-            "ca = read_certificates(open(sys.argv[1]).read(), where='x')[0]; print(ca.serial, is_signed_by(ca, ca))"
+            f"import pathlib, sys; from {package} import read_certificates, is_signed_by\n"
+            "ca = read_certificates(pathlib.Path(sys.argv[1]).read_text(), where='x')[0]\n"
+            "print(ca.serial, is_signed_by(ca, ca))"
         )
         done = subprocess.run(
             [sys.executable, "-W", "always", "-c", code, str(path)],
