@@ -10,6 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import (
     BOOLEAN_FLAGS,
+    flag_that_differs,
     flag_values,
     flags_in,
     last_value,
@@ -142,3 +143,22 @@ def test_one_word_each(flags: t.Dict[str, str]) -> None:
 
 def test_long_lines_take_no_time() -> None:
     assert len(flags_in(["--a"] * 100000)) == 100000
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted", "different"),
+    [
+        (["kube-apiserver", "--a=1"], {"a": "1", "b": None}, None),
+        (["kube-apiserver", "--a=1"], {"a": "2"}, "a"),
+        (["kube-apiserver", "--a=1", "--a=2"], {"a": "2"}, "a"),
+        (["kube-apiserver", "--a=1"], {"a": None}, "a"),
+        (["kube-apiserver"], {"a": "1"}, "a"),
+        # what a manifest builds from a variable runs with what that stands for
+        (["kube-apiserver", "--a=192.0.2.11"], {"a": "$(POD_IP)"}, None),
+        (["kube-apiserver"], {"a": "$(POD_IP)"}, "a"),
+    ],
+)
+def test_the_flag_that_differs(
+    words: t.List[str], wanted: t.Dict[str, t.Optional[str]], different: t.Optional[str]
+) -> None:
+    assert flag_that_differs(words, wanted) == different

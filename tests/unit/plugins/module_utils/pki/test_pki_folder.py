@@ -119,3 +119,20 @@ def test_an_open_folder_is_an_error(folder: Path) -> None:
 def test_a_file_is_no_folder(folder: Path) -> None:
     with pytest.raises(PkiError, match="is not a folder"):
         read_folder(str(support.put(folder, "x", b"")))
+
+
+def test_others_must_not_be_able_to_put_another_folder_in_its_place(folder: Path) -> None:
+    fill(folder)
+    folder.parent.chmod(0o777)
+    with pytest.raises(PkiError, match=r"can be written to by group or others \(mode 0777\).*run chmod go-w"):
+        read_folder(str(folder))
+    for mode in (0o1777, 0o755, 0o700):
+        folder.parent.chmod(mode)
+        assert read_folder(str(folder)).exists
+
+
+def test_which_cluster_it_is_for(folder: Path) -> None:
+    fill(folder)
+    assert read_folder(str(folder)).client_cas == ()
+    support.put(folder, "client-ca-keys", "aa\nbb\n", 0o600)
+    assert read_folder(str(folder)).client_cas == ("aa", "bb")

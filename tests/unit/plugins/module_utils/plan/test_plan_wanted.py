@@ -103,3 +103,12 @@ def test_a_source_that_is_no_pem_is_refused(tmp_path: Path) -> None:
 
 def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     sentence(refused(src=str(tmp_path)), str(tmp_path), "Is a directory", "/pki/a.crt")
+
+
+def test_what_is_made_anew_does_not_count_in_check_mode(tmp_path: Path) -> None:
+    old = tmp_path / "old.crt"
+    old.write_text(make_ca().pem, encoding="ascii")
+    wish, contents = read(src=str(old), made_anew=True, checking=True)
+    assert wish.text is None and contents == {}
+    wish, contents = read(src=str(old), made_anew=True)
+    assert wish.text == make_ca().pem and contents
