@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from hypothesis import settings
+
+# The same examples in every run: whether a change is good must not depend on luck.
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.load_profile("same")
+
 
 def pytest_make_parametrize_id(val: t.Any, argname: str) -> t.Optional[str]:
     """Keep keys and certificates, which are made at run time, out of the names of tests: those must stay the same."""

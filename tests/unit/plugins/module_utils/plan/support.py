@@ -596,8 +596,9 @@ class Controller:
     def _apply(fake: FakeMaster, wanted: t.Mapping[str, t.Any]) -> None:
         wishes, contents = read_files(wanted["files"], str, checking=False)
         fake.apply(decide_change(fake.read(), wanted["flags"], wishes, container="kube-apiserver"), contents)
-        if not fake.answers or not fake.running:
-            fake.answers = fake.running = True  # what the master waits for
+        # what the master waits for: the kubelet runs what the manifest says
+        fake.answers = fake.running = True
+        fake.argv = None
 
 
 def wished(path: str, content: str, **more: t.Any) -> FileWish:

@@ -160,3 +160,12 @@ def test_a_bare_cluster_on_an_empty_controller_is_done_in_one_run(tmp_path: Path
     third = support.Controller(tmp_path / "new")
     third.path.parent.mkdir(mode=0o700)
     assert third.run(*masters)["waves"] == []
+
+
+def test_a_process_older_than_its_manifest_is_waited_for_and_no_file_is_written(tmp_path: Path) -> None:
+    masters = [kubeadm("m1"), kubeadm("m2", argv=["kube-apiserver"])]
+    controller = support.Controller(tmp_path)
+    put_ca(controller)
+    first = controller.run(*masters)
+    assert (first["hosts"]["m2"]["action"], first["hosts"]["m2"]["files"], masters[1].started) == ("wait", [], 0)
+    assert controller.run(*masters)["waves"] == []
