@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a cluster of nodes with kubeadm: the first one inits, the others join as masters."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from bed.node import Node
+from bed.places import REGISTRY
+from bed.shell import BedError
+
+__all__ = ["init", "join", "leave"]
+
+KUBEADM = "kubeadm.k8s.io/v1beta2"
+CONFIGURATION = "/root/kubeadm.json"
+PORT = 6443
+
+
+def _registration(node: Node) -> dict[str, t.Any]:
+    return {
+        "name": node.name,
+        "criSocket": "/run/containerd/containerd.sock",
+        "kubeletExtraArgs": {"node-ip": node.address, "cgroup-driver": "cgroupfs"},
+    }
+
+
+def _kubeadm(node: Node, *command: str, documents: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    # a JSON document is a YAML document
+    text = "\n---\n".join(json.dumps(document) for document in documents)
+    node.path(CONFIGURATION).write_text(text, encoding="utf-8")
+    node.run("kubeadm", *command, f"--config={CONFIGURATION}", "--ignore-preflight-errors=all", seconds=400)
+
+
+def init(node: Node, release: str) -> None:
+    """Make the cluster's first master. Without kube-proxy, and without a pod network: pods use their node's."""
+    endpoint = {"advertiseAddress": node.address, "bindPort": PORT}
+    documents = [
+        {
+            "apiVersion": KUBEADM,
+            "kind": "InitConfiguration",
+            "localAPIEndpoint": endpoint,
+            "nodeRegistration": _registration(node),
+        },
+        {
+            "apiVersion": KUBEADM,
+            "kind": "ClusterConfiguration",
+            "kubernetesVersion": release,
+            "imageRepository": REGISTRY,
+            "controlPlaneEndpoint": f"{node.address}:{PORT}",
+            "networking": {"podSubnet": "10.244.0.0/16", "serviceSubnet": "10.96.0.0/16"},
+        },
+        {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "failSwapOn": False,
+            "cgroupDriver": "cgroupfs",
+        },
+    ]
+    _kubeadm(node, "init", "--skip-phases=preflight,addon", documents=documents)
+
+
+def join(node: Node, first: Node) -> None:
+    """Let a node join as a master; the keys come by way of the cluster, as kubeadm's documentation has it."""
+    command = first.run("kubeadm", "token", "create", "--print-join-command").split()
+    token = command[command.index("--token") + 1]
+    hashed = command[command.index("--discovery-token-ca-cert-hash") + 1]
+    uploaded = first.run("kubeadm", "init", "phase", "upload-certs", "--upload-certs").split()
+    key = uploaded[-1]
+    if len(key) != 64:
+        raise BedError(f"kubeadm did not say with which key it uploaded the certificates: {' '.join(uploaded)}")
+    document = {
+        "apiVersion": KUBEADM,
+        "kind": "JoinConfiguration",
+        "discovery": {
+            "bootstrapToken": {
+                "apiServerEndpoint": f"{first.address}:{PORT}",
+                "token": token,
+                "caCertHashes": [hashed],
+            }
+        },
+        "controlPlane": {
+            "certificateKey": key,
+            "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": PORT},
+        },
+        "nodeRegistration": _registration(node),
+    }
+    _kubeadm(node, "join", "--skip-phases=preflight", documents=[document])
+
+
+def leave(node: Node) -> None:
+    """Let a master leave the cluster, etcd included."""
+    node.run("kubeadm", "reset", "--force", "--cri-socket=/run/containerd/containerd.sock", seconds=120)

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where things of the testbed lie, and what a bed's parts are called: each bed has a slot, and its names come from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["HOME", "RELEASE", "REGISTRY", "Names"]
+
+#: Outside of the checkout; a new machine builds it again.
+HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeops-aggregation-layer"
+
+#: The release of Kubernetes that Debian 12 has the source of, and that tests/real/prepare builds.
+RELEASE = "v1.20.2"
+
+#: How kubeadm names its images; nothing is ever fetched from there.
+REGISTRY = "registry.k8s.io"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the parts of the bed in one slot (0 to 15) are called on this machine."""
+
+    slot: int
+
+    @property
+    def folder(self) -> Path:
+        return HOME / "beds" / str(self.slot)
+
+    @property
+    def lock(self) -> Path:
+        return HOME / "beds" / f"{self.slot}.lock"
+
+    @property
+    def bridge(self) -> str:
+        return f"albed{self.slot}"
+
+    @property
+    def network(self) -> str:
+        """The first three bytes of its addresses."""
+        return f"10.77.{100 + self.slot}"
+
+    @property
+    def gateway(self) -> str:
+        """This machine's address in the bed."""
+        return f"{self.network}.1"
+
+    def address(self, number: int) -> str:
+        return f"{self.network}.{10 + number}"
+
+    def node(self, number: int) -> str:
+        """What the node's network namespace, link and control group are called; a link's name has 15 letters at most."""
+        return f"{self.bridge}-m{number}"

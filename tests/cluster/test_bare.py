@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster that never had an aggregation layer gets one, while clients ask it twenty times a second."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+from dataclasses import dataclass
+
+import pytest
+from conftest import Cluster
+from cryptography import x509
+from watch.balancer import Follower, LoadBalancer
+from watch.extension import SampleApiServer
+from watch.master import ApiServer
+from watch.playbook import Run
+
+FLAGS = {
+    "requestheader-client-ca-file": "/etc/kubernetes/pki/front-proxy-ca.crt",
+    "requestheader-allowed-names": "front-proxy-client",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-username-headers": "X-Remote-User",
+    "proxy-client-cert-file": "/etc/kubernetes/pki/front-proxy-client.crt",
+    "proxy-client-key-file": "/etc/kubernetes/pki/front-proxy-client.key",
+    # there is no kube-proxy in this cluster
+    "enable-aggregator-routing": "true",
+}
+
+
+@dataclass
+class Roll:
+    """What came of the first run on bare masters."""
+
+    run: Run
+    before: dict[str, ApiServer]
+    after: dict[str, ApiServer]
+    seen: Follower
+    most_apart: int
+
+
+@pytest.fixture(scope="module")
+def roll(whole_cluster: Cluster) -> Roll:
+    """Strip the cluster, and configure it while a client asks through a load balancer."""
+    cluster = whole_cluster
+    for master in cluster.masters:
+        master.strip()
+    cluster.wait_until_ready()
+    cluster.keep("bare")
+    before = {master.name: master.apiserver() for master in cluster.masters}
+    # in the network of the third node: it has to be somewhere
+    balancer = LoadBalancer(cluster.masters[2].node, cluster.masters)
+    down_at_once = 0
+    try:
+        with Follower(cluster.client, balancer.address, balancer.port) as seen:
+            time.sleep(2)
+            run = cluster.start()
+            while run.is_running:
+                down = [master.name for master in cluster.masters if not master.is_ready()]
+                down_at_once = max(down_at_once, len(down))
+                time.sleep(0.2)
+            run.succeeded()
+            time.sleep(2)
+    finally:
+        balancer.stop()
+    cluster.keep("configured")
+    after = {master.name: master.apiserver() for master in cluster.masters}
+    return Roll(run, before, after, seen, down_at_once)
+
+
+def test_every_apiserver_runs_with_the_flags(cluster: Cluster, roll: Roll) -> None:
+    for name, server in roll.after.items():
+        assert {flag: server.flags.get(flag) for flag in FLAGS} == FLAGS, name
+
+
+def test_every_apiserver_was_restarted_once(cluster: Cluster, roll: Roll) -> None:
+    for master in cluster.masters:
+        before, after = roll.before[master.name], roll.after[master.name]
+        assert before.pod != after.pod and before.start < after.start
+        # kubelet numbers the containers of a pod: a second start of the new one would be attempt 1
+        pods = master.node.run("sh", "-c", "ls -d /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver").split()
+        logs = master.node.run("sh", "-c", f"ls {pods[-1]}").split()
+        assert len(pods) == 1 and logs == ["0.log"], (pods, logs)
+
+
+def test_never_more_than_one_was_away(roll: Roll) -> None:
+    assert roll.most_apart == 1
+
+
+def test_clients_of_a_load_balancer_lost_nothing(roll: Roll, remark: t.Callable[[str], None]) -> None:
+    remark(f"first run on bare masters, through the load balancer: {roll.seen}")
+    assert roll.seen.asked > 200
+    assert not roll.seen.lost, roll.seen
+
+
+def test_all_masters_got_the_same_ca_and_pair(cluster: Cluster, roll: Roll) -> None:
+    for name in ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key"):
+        assert len({master.digest(name) for master in cluster.masters}) == 1, name
+    for master in cluster.masters:
+        assert not master.node.path("/etc/kubernetes/pki/front-proxy-ca.key").exists()
+    assert cluster.is_clean()
+
+
+def test_the_cluster_publishes_our_ca_and_names(cluster: Cluster, roll: Roll) -> None:
+    published = json.loads(
+        cluster.bed.kubectl(
+            *("--namespace=kube-system", "get", "configmap", "extension-apiserver-authentication", "--output=json")
+        )
+    )["data"]
+    ours = x509.load_pem_x509_certificate(cluster.masters[0].read("front-proxy-ca.crt"))
+    assert ours in x509.load_pem_x509_certificates(published["requestheader-client-ca-file"].encode())
+    assert json.loads(published["requestheader-allowed-names"]) == ["front-proxy-client"]
+    assert json.loads(published["requestheader-username-headers"]) == ["X-Remote-User"]
+
+
+def test_flunders_are_served_through_every_master(cluster: Cluster, roll: Roll, flunders: SampleApiServer) -> None:
+    from watch.master import wait_for
+
+    for master in cluster.masters:
+        wait_for(
+            lambda address=master.address: flunders.answers_through(cluster.client, address),
+            f"flunders through {master.name}\n{flunders.log}",
+        )
+        said = cluster.bed.kubectl("get", "flunders", node=master.node)
+        assert "No resources found" in said
+    # the user came all the way: kubectl's certificate names kubernetes-admin of system:masters
+    callers = flunders.callers()
+    assert len(callers) >= 6
+    assert {user for user, _groups in callers} == {"kubernetes-admin"}
+    assert all(set(groups) == {"system:masters", "system:authenticated"} for _user, groups in callers)
+
+
+def test_an_object_made_through_one_master_is_seen_through_all(
+    cluster: Cluster, roll: Roll, flunders: SampleApiServer
+) -> None:
+    first, *_others = cluster.masters
+    flunder = {"apiVersion": "wardle.example.com/v1alpha1", "kind": "Flunder", "metadata": {"name": "one"}}
+    cluster.bed.kubectl("create", "--filename=-", given=json.dumps(flunder), node=first.node)
+    for master in cluster.masters:
+        assert cluster.bed.kubectl("get", "flunders", "--output=name", node=master.node).split() == [
+            "flunder.wardle.example.com/one"
+        ]
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Cluster, roll: Roll) -> None:
+    sums = [master.checksums() for master in cluster.masters]
+    second = cluster.configure()
+    assert second.changed == {"m1": 0, "m2": 0, "m3": 0}
+    assert [master.checksums() for master in cluster.masters] == sums
+    assert {master.name: master.apiserver() for master in cluster.masters} == roll.after
+
+
+def test_check_mode_foretells_the_roll(cluster: Cluster, roll: Roll) -> None:
+    cluster.bring("bare")
+    sums = [master.checksums() for master in cluster.masters]
+    foretold = cluster.configure("--check", "--diff")
+    assert foretold.changed == roll.run.changed
+    assert [master.checksums() for master in cluster.masters] == sums

@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real extension API server: Kubernetes' own sample-apiserver, with the group wardle.example.com.
+
+It runs on this machine, outside of the pod network, with an etcd of its own. Its Service has no selector but endpoints by hand.
+What it may do stands in its own documentation: system:auth-delegator, extension-apiserver-authentication-reader, and
+to read what admission needs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+from bed.shell import BedError, run
+from bed.testbed import Testbed
+from watch.client import Client
+from watch.master import wait_for
+
+REAL = Path(__file__).resolve().parents[2] / "real"
+sys.path.insert(0, str(REAL))
+
+from support.service import Service, free_port
+
+__all__ = ["GROUP", "SampleApiServer"]
+
+GROUP = "wardle.example.com"
+NAMESPACE = "wardle"
+FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
+
+
+def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]]:
+    """What the cluster has to know of it."""
+    account = {"kind": "ServiceAccount", "name": "apiserver", "namespace": NAMESPACE}
+    rbac = "rbac.authorization.k8s.io"
+
+    def binding(kind: str, name: str, role_kind: str, role: str, namespace: str | None = None) -> dict[str, t.Any]:
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+        reference = {"apiGroup": rbac, "kind": role_kind, "name": role}
+        return {
+            "apiVersion": f"{rbac}/v1",
+            "kind": kind,
+            "metadata": metadata,
+            "roleRef": reference,
+            "subjects": [account],
+        }
+
+    readable = ["get", "list", "watch"]
+    rules = [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": readable},
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+            "verbs": readable,
+        },
+        {
+            "apiGroups": ["flowcontrol.apiserver.k8s.io"],
+            "resources": ["flowschemas", "prioritylevelconfigurations"],
+            "verbs": readable,
+        },
+    ]
+    placed = {"name": "api", "namespace": NAMESPACE}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apiserver", "namespace": NAMESPACE}},
+        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "wardle"}, "rules": rules},
+        binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
+        binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
+        binding("RoleBinding", "wardle-auth-reader", "Role", "extension-apiserver-authentication-reader", "kube-system"),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": placed,
+            "spec": {"ports": [{"port": 443, "protocol": "TCP", "targetPort": port}]},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": placed,
+            "subsets": [{"addresses": [{"ip": address}], "ports": [{"port": port, "protocol": "TCP"}]}],
+        },
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": f"v1alpha1.{GROUP}"},
+            "spec": {
+                "group": GROUP,
+                "version": "v1alpha1",
+                "groupPriorityMinimum": 1000,
+                "versionPriority": 15,
+                "service": placed,
+                "caBundle": base64.b64encode(authority).decode(),
+            },
+        },
+    ]
+
+
+class SampleApiServer:
+    """The server with what it needs; a context manager: at the end its processes are gone."""
+
+    def __init__(self, bed: Testbed, folder: Path) -> None:
+        self._bed = bed
+        self._folder = folder
+        self.port = free_port()
+        self.audit = folder / "audit.log"
+        self._services: list[Service] = []
+
+    def __enter__(self) -> SampleApiServer:
+        program = self._bed.parts.binaries / "sample-apiserver"
+        if not program.exists():
+            raise BedError(f"There is no sample-apiserver in {program.parent}.")
+        address = self._bed.names.gateway
+        authority = self._certificates(address)
+        objects = _objects(address, self.port, authority)
+        self._bed.kubectl("apply", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        etcd = self._start_etcd()
+        kubeconfig = str(self._kubeconfig())
+        policy = self._folder / "policy.json"
+        policy.write_text(
+            json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]})
+        )
+        flags = {
+            "etcd-servers": etcd,
+            "secure-port": str(self.port),
+            "bind-address": address,
+            "tls-cert-file": str(self._folder / "server.crt"),
+            "tls-private-key-file": str(self._folder / "server.key"),
+            "kubeconfig": kubeconfig,
+            "authentication-kubeconfig": kubeconfig,
+            "authorization-kubeconfig": kubeconfig,
+            "audit-policy-file": str(policy),
+            "audit-log-path": str(self.audit),
+        }
+        argv = [str(program), *(f"--{name}={value}" for name, value in flags.items())]
+        self._services.append(Service("sample-apiserver", argv, self._folder / "sample-apiserver.log"))
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for service in reversed(self._services):
+            service.stop()
+
+    @property
+    def log(self) -> str:
+        return self._services[-1].tail()
+
+    def _certificates(self, address: str) -> bytes:
+        """A CA and a server certificate for the Service's name; openssl is what its users would take."""
+        folder = self._folder
+        names = f"subjectAltName=DNS:api.{NAMESPACE}.svc,IP:{address}"
+        new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+        run(*new, "-subj", "/CN=wardle-ca", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
+        signed = ("-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key")
+        leaf = ("-addext", names, "-addext", "basicConstraints=critical,CA:FALSE")
+        run(
+            *(*new, "-subj", f"/CN=api.{NAMESPACE}.svc", *leaf, *signed),
+            *("-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt"),
+        )
+        return (folder / "ca.crt").read_bytes()
+
+    def _start_etcd(self) -> str:
+        port, peer = free_port(), free_port()
+        url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
+        program = shutil.which("etcd")
+        if program is None:
+            raise BedError("etcd is not installed: on Debian, apt-get install etcd-server.")
+        argv = [
+            program,
+            f"--data-dir={self._folder / 'etcd'}",
+            f"--listen-client-urls={url}",
+            f"--advertise-client-urls={url}",
+            f"--listen-peer-urls={peer_url}",
+            f"--initial-advertise-peer-urls={peer_url}",
+            f"--initial-cluster=default={peer_url}",
+        ]
+        self._services.append(Service("etcd", argv, self._folder / "etcd.log"))
+        return url
+
+    def _kubeconfig(self) -> Path:
+        """Of the service account, whose token the cluster makes."""
+        bed = self._bed
+        account = ("--namespace", NAMESPACE, "get", "serviceaccount", "apiserver", "--output=jsonpath={.secrets[0].name}")
+        wait_for(lambda: bed.kubectl(*account), "the service account has a token", seconds=30)
+        secret = ("--namespace", NAMESPACE, "get", "secret", bed.kubectl(*account), "--output=jsonpath={.data.token}")
+        token = base64.b64decode(bed.kubectl(*secret)).decode()
+        authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
+        server = f"https://{bed.nodes[0].address}:6443"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority-data": authority}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        path = self._folder / "kubeconfig.json"
+        path.write_text(json.dumps(config))
+        path.chmod(0o600)
+        return path
+
+    def answers_through(self, client: Client, address: str) -> bool:
+        """Whether this master's kube-apiserver hands a request on to it, and its answer back."""
+        try:
+            answer = client.get(address, FLUNDERS)
+        except OSError:
+            return False
+        return answer.status == 200 and answer.json["kind"] == "FlunderList"
+
+    def callers(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Who asked for flunders, as its audit log has it: user and groups."""
+        lines = [json.loads(line) for line in self.audit.read_text(encoding="utf-8").splitlines()]
+        return [
+            (line["user"]["username"], tuple(line["user"].get("groups", ())))
+            for line in lines
+            if line["requestURI"].startswith(FLUNDERS) and line["stage"] == "ResponseComplete"
+        ]

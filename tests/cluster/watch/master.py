@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A master as its administrator sees it on the machine: the running kube-apiserver, the files, and changes of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from bed.node import Node
+from watch.client import Client
+
+__all__ = ["MANIFEST", "PKI", "ApiServer", "Master", "wait_for"]
+
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+PKI = "/etc/kubernetes/pki"
+FRONT_PROXY = ("front-proxy-ca.crt", "front-proxy-ca.key", "front-proxy-client.crt", "front-proxy-client.key")
+
+PROCESSES = r"""
+import json, os, re
+found = []
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open("/proc/%s/cmdline" % pid, "rb") as stream:
+            argv = stream.read().decode().split("\0")[:-1]
+        if not argv or os.path.basename(argv[0]) != "kube-apiserver":
+            continue
+        with open("/proc/%s/stat" % pid) as stream:
+            start = int(stream.read().rpartition(")")[2].split()[19])
+        with open("/proc/%s/cgroup" % pid) as stream:
+            pod = re.search(r"/pod([0-9a-f-]+)/", stream.read())
+    except OSError:
+        continue
+    found.append({"pid": int(pid), "start": start, "argv": argv, "pod": pod.group(1) if pod else ""})
+print(json.dumps(found))
+"""
+
+# In this order: files first, manifest last, each by a rename, as the kubelet wants it.
+RESTORE = r"""
+import filecmp, os, shutil, sys
+saved, manifest, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+pki = "/etc/kubernetes/pki"
+shutil.rmtree("/etc/kubernetes/front-proxy-backup", ignore_errors=True)
+pairs = [(os.path.join(saved, name), os.path.join(pki, name)) for name in names]
+for source, target in pairs + [(os.path.join(saved, "manifest"), manifest)]:
+    if not os.path.exists(source):
+        if os.path.exists(target):
+            os.remove(target)
+    elif not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
+        temporary = os.path.join(os.path.dirname(target), ".restored")
+        shutil.copy2(source, temporary)
+        os.rename(temporary, target)
+"""
+
+STRIP = r"""
+import os, re, sys
+manifest, names = sys.argv[1], sys.argv[2:]
+with open(manifest) as stream:
+    text = stream.read()
+bare = re.sub(r"    - --(requestheader|proxy-client|enable-aggregator)[^\n]*\n", "", text)
+if bare != text:
+    temporary = os.path.join(os.path.dirname(manifest), ".bare")
+    with open(temporary, "w") as stream:
+        stream.write(bare)
+    os.chmod(temporary, 0o600)
+    os.rename(temporary, manifest)
+for name in names:
+    path = os.path.join("/etc/kubernetes/pki", name)
+    if os.path.exists(path):
+        os.remove(path)
+"""
+
+CHECKSUMS = r"""
+import hashlib, json, os, stat, sys
+found = {}
+for top in sys.argv[1:]:
+    for folder, _folders, files in os.walk(top):
+        for name in files:
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            with open(path, "rb") as stream:
+                digest = hashlib.sha256(stream.read()).hexdigest()
+            found[path] = [oct(stat.S_IMODE(status.st_mode)), status.st_uid, status.st_gid, digest]
+print(json.dumps(found))
+"""
+
+
+def wait_for(condition: t.Callable[[], t.Any], what: str, *, seconds: float = 90) -> None:
+    """Wait until a condition holds. Raises AssertionError that says what did not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """A running kube-apiserver; ``start`` is in clock ticks since the machine's start, ``pod`` the pod's UID."""
+
+    pid: int
+    start: int
+    pod: str
+    argv: tuple[str, ...]
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Its flags by name; the last one counts."""
+        return {word[2:].partition("=")[0]: word.partition("=")[2] for word in self.argv if word.startswith("--")}
+
+
+class Master:
+    """A node with a kube-apiserver on it."""
+
+    def __init__(self, node: Node, client: Client) -> None:
+        self.node = node
+        self.name = node.name
+        self.address = node.address
+        self._client = client
+
+    def python(self, program: str, *arguments: str) -> str:
+        return self.node.run("python3", "-c", program, *arguments)
+
+    def apiservers(self) -> list[ApiServer]:
+        """The processes that run now; for a moment there may be none, or two."""
+        found = json.loads(self.python(PROCESSES))
+        return [ApiServer(each["pid"], each["start"], each["pod"], tuple(each["argv"])) for each in found]
+
+    def apiserver(self) -> ApiServer:
+        """The one that runs."""
+        found = self.apiservers()
+        assert len(found) == 1, f"{self.name} runs {len(found)} kube-apiservers"
+        return found[0]
+
+    def is_ready(self) -> bool:
+        return self._client.is_ready(self.address)
+
+    def runs_its_manifest(self) -> bool:
+        """Whether one kube-apiserver runs, with the flags that the manifest has, and is ready."""
+        found = self.apiservers()
+        words = [line.strip()[2:] for line in self.manifest.splitlines() if line.startswith("    - --")]
+        return len(found) == 1 and list(found[0].argv[1:]) == words and self.is_ready()
+
+    def wait_until_it_runs_its_manifest(self, *, seconds: float = 120) -> None:
+        wait_for(self.runs_its_manifest, f"{self.name} runs its manifest and is ready", seconds=seconds)
+
+    @property
+    def manifest(self) -> str:
+        return self.node.path(MANIFEST).read_text(encoding="utf-8")
+
+    def write_manifest(self, text: str) -> None:
+        """Replace the manifest as a careful hand does: in one step."""
+        temporary = self.node.path(MANIFEST).with_name(".by-hand")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(0o600)
+        temporary.rename(self.node.path(MANIFEST))
+
+    def add_flag(self, flag: str) -> None:
+        """Put one more flag behind the first word of the command, by hand."""
+        self.write_manifest(self.manifest.replace("    - kube-apiserver\n", f"    - kube-apiserver\n    - {flag}\n", 1))
+
+    @property
+    def in_manifests(self) -> list[str]:
+        """What lies in the manifests folder, dot files too."""
+        return sorted(path.name for path in self.node.path(MANIFEST).parent.iterdir())
+
+    def checksums(self) -> dict[str, list[t.Any]]:
+        """Mode, owner, group and SHA-256 of every file of Kubernetes' folder, as seen in the node."""
+        found: dict[str, list[t.Any]] = json.loads(self.python(CHECKSUMS, "/etc/kubernetes"))
+        return found
+
+    def read(self, name: str) -> bytes:
+        """A file of the certificates' folder."""
+        return self.node.path(f"{PKI}/{name}").read_bytes()
+
+    def digest(self, name: str) -> str:
+        return hashlib.sha256(self.read(name)).hexdigest()
+
+    def save(self, state: Path) -> None:
+        """Keep the manifest and the front proxy's files below ``state``, for `restore`."""
+        folder = state / self.name
+        folder.mkdir(parents=True)
+        (folder / "manifest").write_text(self.manifest, encoding="utf-8")
+        (folder / "manifest").chmod(0o600)
+        for name in FRONT_PROXY:
+            source = self.node.path(f"{PKI}/{name}")
+            if source.exists():
+                (folder / name).write_bytes(source.read_bytes())
+                (folder / name).chmod(source.stat().st_mode & 0o777)
+
+    def restore(self, state: Path) -> None:
+        """Bring back what `save` kept; the kubelet restarts kube-apiserver where the manifest differs."""
+        inside = f"/root/{state.name}"
+        target = self.node.path(inside)
+        target.mkdir(exist_ok=True)
+        for source in (state / self.name).iterdir():
+            (target / source.name).write_bytes(source.read_bytes())
+            (target / source.name).chmod(source.stat().st_mode & 0o777)
+        self.python(RESTORE, inside, MANIFEST, *FRONT_PROXY)
+
+    def strip(self) -> None:
+        """Take the aggregation layer off, as on a master that never had it."""
+        self.python(STRIP, MANIFEST, *FRONT_PROXY)
+        self.node.run("rm", "-rf", "/etc/kubernetes/front-proxy-backup")
