@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import typing as t
 from dataclasses import dataclass, field
@@ -99,7 +100,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Ansible finds this collection."""
+    """A folder in which Ansible finds this collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
+    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
+    if given:
+        return Path(given)
     folder = tmp_path_factory.mktemp("collections")
     namespace = folder / "ansible_collections" / "kubeops"
     namespace.mkdir(parents=True)
@@ -139,7 +143,7 @@ def flunders(whole_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def remark() -> t.Callable[[str], None]:
     """Say something at the end of the session."""
     return remarks.append

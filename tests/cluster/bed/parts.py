@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import os
 import re
 import shutil
-import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from bed.cache import built, named
 from bed.image import write_image
-from bed.places import HOME, REGISTRY, RELEASE
+from bed.places import REGISTRY
 from bed.shell import BedError, run
 
 __all__ = ["Parts", "prepare"]
@@ -51,36 +48,9 @@ class Parts:
     apiserver: str
 
 
-@contextlib.contextmanager
-def _built(folder: Path) -> t.Iterator[Path | None]:
-    """Give a folder to build in, which becomes ``folder`` in one step if all went well; None if that is there.
-
-    The folder's name holds a digest of its recipe, so that a changed recipe is a new folder; older ones are removed.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / "beds.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():
-            yield None
-            return
-        building = folder.with_name(f"{folder.name}.building")
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir()
-        yield building
-        kind = folder.name.rpartition("-")[0]
-        for old in folder.parent.glob(f"{kind}-*"):
-            if old != building and re.fullmatch(r"[0-9a-f]{12}(\.building)?", old.name[len(kind) + 1 :]):
-                shutil.rmtree(old)
-        building.rename(folder)
-
-
-def _named(kind: str, *recipe: str) -> Path:
-    return HOME / f"{kind}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
-
-
 def _rootfs() -> Path:
-    folder = _named("rootfs", *BASE, *DAEMONS, CRICTL)
-    with _built(folder) as building:
+    folder = named("rootfs", *BASE, *DAEMONS, CRICTL)
+    with built(folder) as building:
         if building is None:
             return folder
         mirror = run(str(PREPARE), "--mirror").strip()
@@ -110,8 +80,8 @@ def _libraries(rootfs: Path, program: str) -> list[str]:
 def _images(rootfs: Path, binaries: Path, apiserver: Path, release: str, apiserver_release: str) -> Path:
     programs = {name: apiserver if name == "kube-apiserver" else binaries / name for name in IN_PODS}
     marks = [f"{name} {path} {path.stat().st_size} {path.stat().st_mtime_ns}" for name, path in programs.items()]
-    folder = _named("images", *marks, str(rootfs), release, apiserver_release)
-    with _built(folder) as building:
+    folder = named("images", *marks, str(rootfs), release, apiserver_release)
+    with built(folder) as building:
         if building is None:
             return folder
         busybox = {"/busybox": rootfs / "bin/busybox"}

@@ -9,13 +9,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HOME", "RELEASE", "REGISTRY", "Names"]
+__all__ = ["HOME", "REGISTRY", "Names"]
 
 #: Outside of the checkout; a new machine builds it again.
 HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeops-aggregation-layer"
-
-#: The release of Kubernetes that Debian 12 has the source of, and that tests/real/prepare builds.
-RELEASE = "v1.20.2"
 
 #: How kubeadm names its images; nothing is ever fetched from there.
 REGISTRY = "registry.k8s.io"

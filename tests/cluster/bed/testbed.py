@@ -16,7 +16,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bed import kubeadm
+from bed import kept, kubeadm
 from bed.node import Node, clear, unmount_below
 from bed.parts import Parts, prepare
 from bed.places import HOME, Names
@@ -86,15 +86,31 @@ class Testbed:
         return node
 
     def up(self, masters: int = 3) -> None:
-        """Boot nodes and make a cluster of them."""
-        for _number in range(masters):
-            self._new_node().start()
+        """Boot nodes and make a cluster of them.
+
+        What kubeadm made is kept, and the next bed in this slot begins with it.
+        """
+        nodes = [self._new_node() for _number in range(masters)]
+        with kept.cluster(self.names, self.parts, masters) as (folder, is_new):
+            if is_new:
+                self._boot(nodes)
+                first, *others = nodes
+                kubeadm.init(first, self.parts.release)
+                for node in others:
+                    kubeadm.join(node, first)
+                for node in nodes:
+                    node.power_off()
+                    kept.keep(node.folder, folder / node.name)
+            for node in nodes:
+                kept.take(folder / node.name, node.folder)
+        self._boot(nodes)
+
+    @staticmethod
+    def _boot(nodes: t.Sequence[Node]) -> None:
+        for node in nodes:
+            node.start()
         with ThreadPoolExecutor() as pool:
-            list(pool.map(Node.wait_until_booted, self.nodes))
-        first, *others = self.nodes
-        kubeadm.init(first, self.parts.release)
-        for node in others:
-            kubeadm.join(node, first)
+            list(pool.map(Node.wait_until_booted, nodes))
 
     def kubectl(self, *arguments: str, node: Node | None = None, given: str | None = None, check: bool = True) -> str:
         """Run kubectl as the cluster's administrator, by way of this node's own kube-apiserver."""

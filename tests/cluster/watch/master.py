@@ -137,6 +137,11 @@ class Master:
         assert len(found) == 1, f"{self.name} runs {len(found)} kube-apiservers"
         return found[0]
 
+    def pods(self) -> set[str]:
+        """The UIDs of the pods of kube-apiserver of which there are logs, old ones too."""
+        folders = self.node.path("/var/log/pods").glob(f"kube-system_kube-apiserver-{self.name}_*")
+        return {folder.name.rpartition("_")[2] for folder in folders}
+
     def is_ready(self) -> bool:
         return self._client.is_ready(self.address)
 

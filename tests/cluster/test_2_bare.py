@@ -15,7 +15,7 @@ from conftest import Cluster
 from cryptography import x509
 from watch.balancer import Follower, LoadBalancer
 from watch.extension import SampleApiServer
-from watch.master import ApiServer
+from watch.master import ApiServer, wait_for
 from watch.playbook import Run
 
 FLAGS = {
@@ -37,6 +37,7 @@ class Roll:
 
     run: Run
     before: dict[str, ApiServer]
+    pods: dict[str, set[str]]
     after: dict[str, ApiServer]
     seen: Follower
     most_apart: int
@@ -51,6 +52,7 @@ def roll(whole_cluster: Cluster) -> Roll:
     cluster.wait_until_ready()
     cluster.keep("bare")
     before = {master.name: master.apiserver() for master in cluster.masters}
+    pods = {master.name: master.pods() for master in cluster.masters}
     # in the network of the third node: it has to be somewhere
     balancer = LoadBalancer(cluster.masters[2].node, cluster.masters)
     down_at_once = 0
@@ -68,7 +70,7 @@ def roll(whole_cluster: Cluster) -> Roll:
         balancer.stop()
     cluster.keep("configured")
     after = {master.name: master.apiserver() for master in cluster.masters}
-    return Roll(run, before, after, seen, down_at_once)
+    return Roll(run, before, pods, after, seen, down_at_once)
 
 
 def test_every_apiserver_runs_with_the_flags(cluster: Cluster, roll: Roll) -> None:
@@ -79,11 +81,11 @@ def test_every_apiserver_runs_with_the_flags(cluster: Cluster, roll: Roll) -> No
 def test_every_apiserver_was_restarted_once(cluster: Cluster, roll: Roll) -> None:
     for master in cluster.masters:
         before, after = roll.before[master.name], roll.after[master.name]
-        assert before.pod != after.pod and before.start < after.start
-        # kubelet numbers the containers of a pod: a second start of the new one would be attempt 1
-        pods = master.node.run("sh", "-c", "ls -d /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver").split()
-        logs = master.node.run("sh", "-c", f"ls {pods[-1]}").split()
-        assert len(pods) == 1 and logs == ["0.log"], (pods, logs)
+        assert before.start < after.start
+        # one new pod, and of it one container: the log of a second would be 1.log
+        assert master.pods() - roll.pods[master.name] == {after.pod}
+        folder = f"/var/log/pods/kube-system_kube-apiserver-{master.name}_{after.pod}/kube-apiserver"
+        assert [path.name for path in master.node.path(folder).iterdir()] == ["0.log"]
 
 
 def test_never_more_than_one_was_away(roll: Roll) -> None:
@@ -117,8 +119,6 @@ def test_the_cluster_publishes_our_ca_and_names(cluster: Cluster, roll: Roll) ->
 
 
 def test_flunders_are_served_through_every_master(cluster: Cluster, roll: Roll, flunders: SampleApiServer) -> None:
-    from watch.master import wait_for
-
     for master in cluster.masters:
         wait_for(
             lambda address=master.address: flunders.answers_through(cluster.client, address),
@@ -156,6 +156,8 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Cluster, rol
 def test_check_mode_foretells_the_roll(cluster: Cluster, roll: Roll) -> None:
     cluster.bring("bare")
     sums = [master.checksums() for master in cluster.masters]
-    foretold = cluster.configure("--check", "--diff")
+    # as the first run did: a controller that knows nothing yet
+    foretold = cluster.configure("--check", "--diff", pki="foretold")
     assert foretold.changed == roll.run.changed
     assert [master.checksums() for master in cluster.masters] == sums
+    assert not (cluster.folder / "foretold").exists()

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders outside of the checkout that are built once: each is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import re
+import shutil
+import typing as t
+from pathlib import Path
+
+from bed.places import HOME
+
+__all__ = ["built", "named"]
+
+
+def named(kind: str, *recipe: str) -> Path:
+    """The folder for what this recipe makes. Another recipe has another folder."""
+    return HOME / f"{kind}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
+
+
+@contextlib.contextmanager
+def built(folder: Path) -> t.Iterator[Path | None]:
+    """Give a folder to build in, which becomes ``folder`` in one step if all went well; None if that is there.
+
+    Older folders of the same kind are removed. Only one process builds at a time.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    kind = folder.name.rpartition("-")[0]
+    with open(folder.parent / f"{kind}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            yield None
+            return
+        building = folder.with_name(f"{folder.name}.building")
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
+        yield building
+        for old in folder.parent.glob(f"{kind}-*"):
+            if old != building and re.fullmatch(r"[0-9a-f]{12}(\.building)?", old.name[len(kind) + 1 :]):
+                shutil.rmtree(old)
+        building.rename(folder)
