@@ -8,7 +8,7 @@
 TOOLS := tests/tools/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test list lint units sanity integration real docs shell reference clean
+.PHONY: help demo test list lint units sanity integration real cluster docs shell reference clean
 
 help:
 	@echo 'make demo         configure three sandboxed masters on this machine, and show what is done'
@@ -19,6 +19,7 @@ help:
 	@echo 'make sanity       ansible-test sanity'
 	@echo 'make integration  modules, role and playbook on this machine'
 	@echo 'make real         a real etcd and kube-apiserver'
+	@echo 'make cluster      three real masters, made by kubeadm on this machine (root, Debian)'
 	@echo 'make docs         the documentation of modules and role'
 	@echo 'make shell        a shell with ansible-core, pytest and this collection'
 	@echo 'make reference    write docs/reference from the documentation of modules and role'
@@ -30,5 +31,5 @@ demo list shell reference clean:
 test:
 	@$(TOOLS) test $(ONLY)
 
-lint units sanity integration real docs:
+lint units sanity integration real cluster docs:
 	@$(TOOLS) test $@

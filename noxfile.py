@@ -53,18 +53,15 @@ def first_line(path: pathlib.Path) -> bytes:
         return stream.readline(200)
 
 
-@nox.session(tags=["real"])
-def real(session: nox.Session) -> None:
-    """A real etcd and kube-apiserver accept what the collection writes."""
+@nox.session(tags=["cluster"])
+def cluster(session: nox.Session) -> None:
+    """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives."""
     box = Box(session, *TESTS_NEW)
-    if not (box.tree / "tests" / "real" / "prepare").exists():
-        leave_out(session, "tests/real is missing: the checkout is not complete.")
-    if not box.succeeds("tests/real/prepare"):
-        leave_out(
-            session,
-            "there is no kube-apiserver to test with; what tests/real/prepare wants stands in the session's log",
-        )
-    box.pytest("tests/real")
+    testbed = "tests/cluster/testbed"
+    if reason := box.output("python", testbed, "--lacking").strip():
+        leave_out(session, reason)
+    box.run("python", testbed, "--prepare")
+    box.pytest("tests/cluster", f"--basetemp={box.root / 'pytest'}")
 
 
 def sanity(session: nox.Session) -> None:
@@ -116,6 +113,20 @@ def units_old(session: nox.Session) -> None:
     if sys.version_info >= (3, 14):
         leave_out(session, f"ansible-core {OLDEST_CORE} needs Python 3.11 to 3.13")
     Box(session, *TESTS_OLD).pytest("tests/unit", "--numprocesses=2", "--dist=loadfile")
+
+
+@nox.session(tags=["real"])
+def real(session: nox.Session) -> None:
+    """A real etcd and kube-apiserver accept what the collection writes."""
+    box = Box(session, *TESTS_NEW)
+    if not (box.tree / "tests" / "real" / "prepare").exists():
+        leave_out(session, "tests/real is missing: the checkout is not complete.")
+    if not box.succeeds("tests/real/prepare"):
+        leave_out(
+            session,
+            "there is no kube-apiserver to test with; what tests/real/prepare wants stands in the session's log",
+        )
+    box.pytest("tests/real")
 
 
 def built(box: Box) -> pathlib.Path:

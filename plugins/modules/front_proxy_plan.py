@@ -91,4 +91,15 @@ waves:
   sample:
     - [m1]
     - [m2]
+pending:
+  description: The masters on which a change was cut off, and is to be finished first.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+settled:
+  description: Whether nothing is to be done on any of the masters, and nothing is refused.
+  returned: success
+  type: bool
+  sample: false
 """

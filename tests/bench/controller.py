@@ -53,6 +53,7 @@ class Controller:
         linked.symlink_to(collection)
         self.inventory = folder / "inventory.json"
         self.inventory.write_text(json.dumps(self._inventory(), indent=1), encoding="utf-8")
+        (folder / "ansible.cfg").touch()
         self.ping = folder / "ping.yml"
         self.ping.write_text(json.dumps(PING), encoding="utf-8")
 
@@ -80,10 +81,9 @@ class Controller:
 
     def command(self, playbook: str | Path) -> Command:
         """A run of a playbook with the ansible-playbook beside this Python, which begins without a connection."""
-        (self.folder / "ansible.cfg").touch()
         program = Path(sys.executable).parent / "ansible-playbook"
         if not program.exists():
-            raise BenchError(f"There is no ansible-playbook beside {sys.executable}: use a Python that has ansible-core.")
+            raise BenchError(f"There is no {program}: use a Python that has ansible-core.")
         words = (str(program), "-i", str(self.inventory), str(playbook))
         return Command(words, self._environment(), self.folder / "log", self.server.hang_up)
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
 import typing as t
@@ -51,7 +53,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took, in seconds. cpu: user and system time of the process and of the children it waited for."""
+    """What one run took, in seconds.
+
+    cpu: user and system time of the process and of the children it waited for; what detaches itself, as the process
+    does by which ssh keeps a connection, is not in it.
+    """
 
     wall: float
     cpu: float
@@ -77,6 +83,7 @@ def measure_memory(command: Command) -> int:
 
     It is the sum of what /proc/PID/smaps_rollup calls Pss: a page that n processes share counts as 1/n for each, so
     what ansible-playbook shares with its forks is counted once. Looking takes time, so time is not measured with it.
+    As with Cost.cpu, what detaches itself does not count.
     """
     command.before()
     process = command.start()
@@ -92,10 +99,13 @@ def measure_memory(command: Command) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that the bench does not wait for any more, because it was itself interrupted."""
-    if process.returncode is None:
-        process.terminate()
-        process.wait()
+    """End a process, with all that it has started, if the bench was interrupted while it waited for it."""
+    if process.returncode is not None:
+        return
+    for pid in _tree(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 def _tree(root: int) -> list[int]:

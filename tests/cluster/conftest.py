@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import typing as t
 from dataclasses import dataclass, field
@@ -78,6 +79,14 @@ class Cluster:
         for master in self.masters:
             master.save(self.folder / state)
 
+    def strip(self) -> None:
+        """Take the aggregation layer off all masters, and keep that state as bare."""
+        for master in self.masters:
+            master.strip()
+        self.wait_until_ready()
+        if not (self.folder / "bare").exists():
+            self.keep("bare")
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -115,6 +124,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Cluster]:
     """Three masters, made by kubeadm."""
     folder = tmp_path_factory.mktemp("cluster")
+    # so that a session that is told to end takes its cluster down
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Testbed() as bed:
         bed.up(3)
         program = Path(sys.executable).parent / "ansible-playbook"
@@ -134,6 +145,24 @@ def cluster(whole_cluster: Cluster) -> t.Iterator[Cluster]:
     yield whole_cluster
     for master in whole_cluster.masters:
         wait_for(master.is_ready, f"{master.name} serves after the test")
+
+
+@pytest.fixture
+def bare(cluster: Cluster) -> Cluster:
+    """The cluster without an aggregation layer."""
+    cluster.strip()
+    return cluster
+
+
+@pytest.fixture
+def configured(cluster: Cluster) -> Cluster:
+    """The cluster after a run of the role, from bare masters."""
+    if not (cluster.folder / "configured").exists():
+        cluster.strip()
+        cluster.configure()
+        cluster.keep("configured")
+    cluster.bring("configured")
+    return cluster
 
 
 @pytest.fixture(scope="session")

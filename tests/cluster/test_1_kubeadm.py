@@ -17,7 +17,7 @@ PAIR = "front-proxy-client.crt"
 def test_nothing_changes_but_routing(cluster: Cluster) -> None:
     before = [(master.apiserver(), master.manifest, master.checksums()) for master in cluster.masters]
     run = cluster.configure()
-    for master, (server, manifest, sums) in zip(cluster.masters, before):
+    for master, (server, manifest, sums) in zip(cluster.masters, before, strict=True):
         # there is no kube-proxy here, so the one flag that kubeadm does not set is needed
         assert master.manifest.count(ROUTING) == 1
         assert master.manifest.replace(ROUTING, "") == manifest

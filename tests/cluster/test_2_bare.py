@@ -47,10 +47,7 @@ class Roll:
 def roll(whole_cluster: Cluster) -> Roll:
     """Strip the cluster, and configure it while a client asks through a load balancer."""
     cluster = whole_cluster
-    for master in cluster.masters:
-        master.strip()
-    cluster.wait_until_ready()
-    cluster.keep("bare")
+    cluster.strip()
     before = {master.name: master.apiserver() for master in cluster.masters}
     pods = {master.name: master.pods() for master in cluster.masters}
     # in the network of the third node: it has to be somewhere

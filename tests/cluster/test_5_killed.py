@@ -19,7 +19,8 @@ KILLS, CUTS = 20, 10
 @pytest.fixture(scope="module")
 def seconds(whole_cluster: Cluster) -> float:
     """How long a roll takes here, to choose moments from."""
-    whole_cluster.bring("configured")
+    whole_cluster.wait_until_ready()
+    whole_cluster.configure()
     run = whole_cluster.configure(front_proxy_extra_flags={"v": "0"})
     return time.monotonic() - run.started
 

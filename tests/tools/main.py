@@ -69,7 +69,8 @@ def clean() -> int:
     if CACHE.is_dir():
         with locked("cache"):
             for entry in sorted(CACHE.iterdir()):
-                if entry.is_dir() and not entry.name.startswith("kubernetes-"):
+                # beds: a cluster may run there, and a bed takes itself down
+                if entry.is_dir() and not entry.name.startswith(("kubernetes-", "beds")):
                     print(f"removing {entry}")
                     shutil.rmtree(entry)
             (CACHE / "pip.conf").unlink(missing_ok=True)

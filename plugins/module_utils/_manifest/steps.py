@@ -13,7 +13,7 @@ from .._argv import Flag, normalize, same_value
 from .errors import ManifestError
 from .mounts import clean_path
 from .nodes import Plain
-from .pod import Located, host_path
+from .pod import Located, StaticPod, host_path
 
 __all__ = [
     "AddMount",
@@ -26,7 +26,7 @@ __all__ = [
     "SetItem",
     "Step",
 ]
-__all__ += ["apply_to_plain", "decide", "mount_data", "volume_data"]
+__all__ += ["apply_to_plain", "decide", "mount_data", "settled", "volume_data"]
 
 _STR = "tag:yaml.org,2002:str"
 _BOOL = "tag:yaml.org,2002:bool"
@@ -129,6 +129,22 @@ def decide(located: Located, changes: Changes) -> t.List[Step]:
         elif value is None and current is not None:
             steps.append(RemoveAnnotation(key))
     return steps
+
+
+def settled(pod: StaticPod, changes: Changes) -> bool:
+    """Whether the pod has all flags that are asked for, and nothing else is: then decide() finds no step.
+
+    It needs no nodes, so a manifest that has been read once need not be composed again.
+    """
+    if changes.folders or changes.annotations:
+        return False
+    for name, wanted in changes.flags.items():
+        current = pod.flag(name)
+        if wanted is None or current is None or not same_value(normalize(name), current, wanted):
+            return False
+        if _CONTROL.search(wanted) or not _FLAG_NAME.match(normalize(name)):
+            return False
+    return True
 
 
 def _check_characters(what: str, text: str, where: str) -> None:

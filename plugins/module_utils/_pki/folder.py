@@ -60,7 +60,7 @@ def read_folder(path: str) -> PkiFolder:
     if key_pem is not None:
         ca_key = "encrypted" if is_encrypted(key_pem, where=key_path) else "plain"
         if ca_key == "plain":
-            fingerprint = load_key(key_pem, where=key_path).fingerprint
+            fingerprint = load_key(key_pem, where=key_path, quick=True).fingerprint
             ca_key_matches = fingerprint == ca[0].key_fingerprint if ca else None
     client, client_key_matches, unreadable = _read_client(path)
     return PkiFolder(
@@ -87,7 +87,8 @@ def _read_client(path: str) -> tuple[tuple[Certificate, ...], bool | None, str]:
             certificates = read_certificates(certificate_pem.decode("ascii", "replace"), where=certificate_path)
         if key_pem is None or not certificates:
             return certificates, None, ""
-        return certificates, load_key(key_pem, where=key_path).fingerprint == certificates[0].key_fingerprint, ""
+        fingerprint = load_key(key_pem, where=key_path, quick=True).fingerprint
+        return certificates, fingerprint == certificates[0].key_fingerprint, ""
     except PkiError as exc:
         return certificates, False if certificates else None, str(exc)
 

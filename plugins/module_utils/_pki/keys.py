@@ -11,7 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .deps import ec, ed25519, hashes, quiet, require, rsa, serialization
+from .deps import CRYPTOGRAPHY_VERSION, ec, ed25519, hashes, quiet, require, rsa, serialization, version_tuple
 from .errors import PkiError
 
 RSA_SIZES = (2048, 3072, 4096)
@@ -174,9 +174,27 @@ def is_encrypted(pem: bytes, *, where: str) -> bool:
     return block.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") or b"Proc-Type: 4,ENCRYPTED" in block
 
 
-def load_key(pem: bytes, *, where: str, passphrase: str | None = None) -> PrivateKey:
+def _numbers_fit(key: t.Any) -> bool:
+    """Whether the numbers of an RSA key belong together, as RFC 8017, 3.2 has it; p and q are taken for primes."""
+    numbers = key.private_numbers()
+    p, q, d = numbers.p, numbers.q, numbers.d
+    public = numbers.public_numbers
+    return bool(
+        p * q == public.n
+        and (public.e * d - 1) % (p - 1) == 0
+        and (public.e * d - 1) % (q - 1) == 0
+        and numbers.dmp1 == d % (p - 1)
+        and numbers.dmq1 == d % (q - 1)
+        and numbers.iqmp * q % p == 1
+    )
+
+
+def load_key(pem: bytes, *, where: str, passphrase: str | None = None, quick: bool = False) -> PrivateKey:
     """
     The first private key of a PEM text; a passphrase is used only if the key is encrypted.
+
+    With `quick`, it is not tested whether the primes of an RSA key are such, which takes longer than all the rest: for
+    a look at a key that is compared with a certificate. A key that is damaged is noticed all the same.
 
     PkiError if it is no key, not RSA, ECDSA or Ed25519, or if the passphrase is missing or wrong.
     """
@@ -186,10 +204,15 @@ def load_key(pem: bytes, *, where: str, passphrase: str | None = None) -> Privat
     if encrypted and passphrase is None:
         raise PkiError(f"{where} is encrypted and no passphrase was given.")
     secret = _passphrase_bytes(passphrase) if encrypted and passphrase is not None else None
+    # cryptography has this option from 39 on
+    untested = quick and version_tuple(CRYPTOGRAPHY_VERSION or "") >= (39,)
+    options = {"unsafe_skip_rsa_key_validation": True} if untested else {}
     key: t.Any = None
     # Many types of errors in many releases, and their texts may say too much: none of them is passed on.
     with quiet(), contextlib.suppress(Exception):
-        key = serialization.load_pem_private_key(block, password=secret)
+        loaded = serialization.load_pem_private_key(block, password=secret, **options)
+        if not untested or not isinstance(loaded, rsa.RSAPrivateKey) or _numbers_fit(loaded):
+            key = loaded
     if key is None:
         if encrypted:
             raise PkiError(f"{where} cannot be decrypted: the passphrase is wrong, or the file is damaged.")

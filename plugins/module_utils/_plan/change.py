@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .._manifest.edit import Changes, edit
 from .._manifest.errors import ManifestError
+from .._manifest.steps import settled
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .errors import PlanError
@@ -179,7 +180,9 @@ def decide_change(
     changes = Changes(flags=flags, folders=folders, annotations={ANNOTATION: _digest(files)} if stuck else {})
     where = master.facts["manifest"]["path"]
     try:
-        text: str | None = edit(master.pod.text, changes, container=container, where=where)
+        text: str | None = master.pod.text
+        if not settled(master.pod, changes):
+            text = edit(master.pod.text, changes, container=container, where=where)
     except ManifestError as error:
         raise PlanError(str(error)) from None
     if text == master.pod.text:

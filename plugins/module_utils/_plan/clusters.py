@@ -228,8 +228,9 @@ def plan_clusters(
     masters that were named may not be all, so that no CA must be made; empty if they are.
 
     Returns plain values: ``hosts`` (by name: ``action``, ``flags``, ``files``, ``reasons``, ``error``, ...),
-    ``clusters`` (by name: ``leader``, ``make_ca``, ``adopt``, ``sign``, ``look_at``, ``error``, ...) and ``waves``
-    (lists of hosts, at most one of a cluster in each). An error of one cluster leaves the others alone.
+    ``clusters`` (by name: ``leader``, ``make_ca``, ``adopt``, ``sign``, ``look_at``, ``error``, ...), ``waves``
+    (lists of hosts, at most one of a cluster in each), ``pending`` (hosts with a change that was cut off) and
+    ``settled`` (nothing is to be done, and nothing is refused). An error of one cluster leaves the others alone.
     """
     names = dict.fromkeys(report.cluster for report in reports if report.targeted and report.cluster)
     if not names and any(report.targeted for report in reports):
@@ -253,4 +254,10 @@ def plan_clusters(
             clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
             orders.append(plan.order)
     waves = [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]
-    return {"hosts": hosts, "clusters": clusters, "waves": waves}
+    return {
+        "hosts": hosts,
+        "clusters": clusters,
+        "waves": waves,
+        "pending": [report.name for report in reports if report.targeted and report.facts and report.facts["pending"]],
+        "settled": all(host["action"] == "nothing" for host in hosts.values()),
+    }

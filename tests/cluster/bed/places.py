@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things of the testbed lie, and what a bed's parts are called: each bed has a slot, and its names come from it."""
+"""Where things of the testbed lie, and what a bed's parts are called: by its slot."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ class Names:
         return f"{self.network}.{10 + number}"
 
     def node(self, number: int) -> str:
-        """What the node's network namespace, link and control group are called; a link's name has 15 letters at most."""
+        """What the node's network namespace, link and control group are called. A link has at most 15 letters."""
         return f"{self.bridge}-m{number}"

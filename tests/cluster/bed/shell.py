@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import typing as t
+from pathlib import Path
 
-__all__ = ["BedError", "run", "succeeds"]
+__all__ = ["BedError", "lacking", "run", "succeeds"]
 
 
 class BedError(Exception):
@@ -41,6 +43,17 @@ def run(*command: str, seconds: float = 300, check: bool = True, given: str | No
 def succeeds(*command: str) -> bool:
     """Say whether a command succeeds."""
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def lacking(packages: t.Sequence[str]) -> str:
+    """Say why there can be no cluster on this machine; empty if there can. packages: what is not installed."""
+    if not Path("/etc/debian_version").exists():
+        return "a cluster of real masters is made from Debian's packages, and this is not Debian"
+    if os.geteuid() != 0:
+        return "a cluster of real masters needs root: it makes namespaces, mounts and control groups"
+    if packages:
+        return f"not installed: apt-get install --no-install-recommends {' '.join(packages)}"
+    return ""
 
 
 def _tail(output: t.Union[str, bytes, None], lines: int = 30) -> str:

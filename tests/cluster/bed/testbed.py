@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real high-availability kubeadm cluster on one Linux machine; no container engine is needed.
 
-Every master has its own namespaces, root file system, control groups, sshd, containerd and kubelet. A bed has a slot of this
-machine, so that several do not collide; whoever has the slot's lock may clear away what a killed run left there.
+Every master has its own namespaces, root file system, control groups, sshd, containerd and kubelet. A bed has a slot
+of this machine, so that several do not collide; whoever has the slot's lock may clear away what a killed run left.
 """
 
 from __future__ import annotations
@@ -26,6 +26,17 @@ __all__ = ["Testbed"]
 
 SLOTS = 16
 MOST_NODES = 9
+
+
+def _try_lock(path: Path) -> t.IO[str] | None:
+    """Lock a file until it is closed; None if somebody has locked it."""
+    file = path.open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
 
 
 class Testbed:
@@ -143,22 +154,16 @@ class Testbed:
     def _take_slot(self) -> None:
         """Take a free slot; what killed runs left in free slots is removed."""
         (HOME / "beds").mkdir(parents=True, exist_ok=True)
-        taken: list[t.IO[str]] = []
         for slot in range(SLOTS):
             names = Names(slot)
-            lock = open(names.lock, "w", encoding="utf-8")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
+            lock = _try_lock(names.lock)
+            if lock is None:
                 continue
             self._clear(names)
             if self._names is None:
                 self._names, self._lock = names, lock
             else:
-                taken.append(lock)
-        for lock in taken:
-            lock.close()
+                lock.close()
         if self._names is None:
             raise BedError(f"All {SLOTS} slots for a cluster are taken on this machine.")
         self.names.folder.mkdir(mode=0o700)

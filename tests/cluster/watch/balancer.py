@@ -12,9 +12,9 @@ import time
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bed.node import Node
+
 from watch.client import Client
 from watch.master import Master, wait_for
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real extension API server: Kubernetes' own sample-apiserver, with the group wardle.example.com.
 
-It runs on this machine, outside of the pod network, with an etcd of its own. Its Service has no selector but endpoints by hand.
-What it may do stands in its own documentation: system:auth-delegator, extension-apiserver-authentication-reader, and
-to read what admission needs.
+It runs on this machine, outside of the pod network, with an etcd of its own. Its Service has no selector, but endpoints
+by hand. What it may do stands in its own documentation: system:auth-delegator,
+extension-apiserver-authentication-reader, and to read what admission needs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
 from bed.shell import BedError, run
 from bed.testbed import Testbed
+
 from watch.client import Client
 from watch.master import wait_for
 
@@ -32,6 +32,7 @@ __all__ = ["GROUP", "SampleApiServer"]
 
 GROUP = "wardle.example.com"
 NAMESPACE = "wardle"
+READER = "extension-apiserver-authentication-reader"
 FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
 
 
@@ -72,7 +73,7 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
         {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "wardle"}, "rules": rules},
         binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
         binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
-        binding("RoleBinding", "wardle-auth-reader", "Role", "extension-apiserver-authentication-reader", "kube-system"),
+        binding("RoleBinding", "wardle-auth-reader", "Role", READER, "kube-system"),
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -118,7 +119,8 @@ class SampleApiServer:
         address = self._bed.names.gateway
         authority = self._certificates(address)
         objects = _objects(address, self.port, authority)
-        self._bed.kubectl("apply", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        listed = {"apiVersion": "v1", "kind": "List", "items": objects}
+        self._bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
         etcd = self._start_etcd()
         kubeconfig = str(self._kubeconfig())
         policy = self._folder / "policy.json"
@@ -184,9 +186,10 @@ class SampleApiServer:
     def _kubeconfig(self) -> Path:
         """Of the service account, whose token the cluster makes."""
         bed = self._bed
-        account = ("--namespace", NAMESPACE, "get", "serviceaccount", "apiserver", "--output=jsonpath={.secrets[0].name}")
+        read = (f"--namespace={NAMESPACE}", "get")
+        account = (*read, "serviceaccount", "apiserver", "--output=jsonpath={.secrets[0].name}")
         wait_for(lambda: bed.kubectl(*account), "the service account has a token", seconds=30)
-        secret = ("--namespace", NAMESPACE, "get", "secret", bed.kubectl(*account), "--output=jsonpath={.data.token}")
+        secret = (*read, "secret", bed.kubectl(*account), "--output=jsonpath={.data.token}")
         token = base64.b64decode(bed.kubectl(*secret)).decode()
         authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
         server = f"https://{bed.nodes[0].address}:6443"

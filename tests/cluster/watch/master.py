@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bed.node import Node
+
 from watch.client import Client
 
 __all__ = ["MANIFEST", "PKI", "ApiServer", "Master", "wait_for"]

@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import host_path, read_pod
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.steps import settled
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.text import decode
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
@@ -105,6 +106,33 @@ def test_nothing_to_do(name: str) -> None:
     case = Case(name)
     text = decode(case.read("input"))
     assert edit(text, case.changes, container=case.container) is text
+
+
+def test_what_is_settled_needs_no_edit() -> None:
+    """And what needs one, or is refused, is not settled."""
+    found = []
+    for case in map(Case, CASES):
+        try:
+            pod = read_pod(decode(case.read("input")), container=case.container)
+            if settled(pod, case.changes):
+                found.append(case)
+        except ManifestError:
+            continue
+    assert len(found) >= 2
+    assert all("same" in case.data for case in found)
+
+
+@pytest.mark.parametrize(("item", "name", "value"), [('"--v=2\\u0007"', "v", "2\u0007"), ("--v&=2", "v&", "2")])
+def test_what_an_edit_refuses_is_not_settled_even_where_it_is_there(item: str, name: str, value: str) -> None:
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n"
+        f"  - name: kube-apiserver\n    command:\n    - kube-apiserver\n    - {item}\n"
+    )
+    pod = read_pod(text)
+    assert pod.flag(name) == value
+    assert not settled(pod, Changes(flags={name: value}))
+    with pytest.raises(ManifestError):
+        edit(text, Changes(flags={name: value}))
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "expect" in Case(name).data])

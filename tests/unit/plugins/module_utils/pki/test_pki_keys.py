@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
 import typing as t
 from pathlib import Path
@@ -97,6 +98,28 @@ def test_what_is_refused(content: bytes, passphrase: str | None, word: str) -> N
         keys.load_key(content, where="/pki/x.key", passphrase=passphrase)
     assert caught.value.__cause__ is None
     assert all(secret not in str(caught.value) for secret in ("right", "'wrong'"))
+
+
+def rsa_key() -> bytes:
+    return keys.generate_key(keys.KeySpec.of(kind="RSA")).to_pem()
+
+
+@pytest.mark.parametrize("content", [rsa_key(), support.key().to_pem()], ids=["RSA", "ECDSA"])
+def test_a_quick_look_sees_what_a_thorough_one_sees(content: bytes) -> None:
+    """A key with any one bit changed: it is damaged for both, or the same other key."""
+    der = base64.b64decode(b"".join(content.splitlines()[1:-1]))
+    changed = [der, *(der[:place] + bytes([der[place] ^ 4]) + der[place + 1 :] for place in range(0, len(der), 29))]
+    for body in changed:
+        pem = b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(body) + b"-----END PRIVATE KEY-----\n"
+        assert seen(pem, quick=True) == seen(pem, quick=False)
+    assert len({seen(content, quick=quick) for quick in (True, False)}) == 1 and seen(content, quick=True)
+
+
+def seen(pem: bytes, *, quick: bool) -> t.Optional[str]:
+    try:
+        return keys.load_key(pem, where="x", quick=quick).fingerprint
+    except PkiError:
+        return None
 
 
 def test_a_kind_that_kubernetes_does_not_know() -> None:

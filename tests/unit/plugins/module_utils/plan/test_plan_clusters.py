@@ -147,9 +147,25 @@ def test_every_cluster_has_all_keys_that_the_role_reads(masters: int) -> None:
                 assert {"flags", "routing", "pair_not_after", "ca_not_after"} <= set(done["hosts"][name])
 
 
+def test_settled_is_what_needs_nothing_and_is_not_refused() -> None:
+    assert plan(kubeadm("m1"), kubeadm("m2"))["settled"]
+    assert not plan(kubeadm("m1"), kubeadm("m2", evidence=()))["settled"]
+    assert not plan(*of("blue", "m1"), Report("m2", "", False, None, "m2 was not looked at.", None, None))["settled"]
+
+
+def test_masters_with_a_change_that_was_cut_off_are_named_even_if_they_are_refused() -> None:
+    cut_off = {"started": "2026-01-01T00:00:00Z"}
+    done = plan(kubeadm("m1", pending=cut_off), kubeadm("m2"), report(kubeadm("m3", pending=cut_off), targeted=False))
+    assert done["pending"] == ["m1"] and not done["settled"]
+    refused = plan(kubeadm("m1", pending=cut_off), report(kubeadm("m2"), path="/elsewhere"))
+    assert refused["pending"] == ["m1"] and not refused["settled"] and refused["waves"] == []
+
+
 def test_no_master_no_plan() -> None:
     assert plan_clusters([], read_folder=lambda dummy: folder(), now=support.NOW) == {
         "hosts": {},
         "clusters": {},
         "waves": [],
+        "pending": [],
+        "settled": True,
     }

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fourth master joins with kubeadm after the role ran: the next run brings it in, and touches no other."""
+
+from __future__ import annotations
+
+from bed import kubeadm
+from conftest import Cluster
+from watch.extension import SampleApiServer
+from watch.master import wait_for
+
+
+def test_a_fourth_master_gets_the_same_ca_and_no_other_is_touched(
+    configured: Cluster, flunders: SampleApiServer
+) -> None:
+    first, *_others = configured.masters
+    node = configured.bed.add_node()
+    kubeadm.join(node, configured.bed.nodes[0])
+    fourth = configured.adopt(node)
+    fourth.wait_until_it_runs_its_manifest()
+    before = [(master.checksums(), master.apiserver()) for master in configured.masters[:3]]
+
+    run = configured.configure()
+
+    assert {name: changed for name, changed in run.changed.items() if name != "m4"} == {"m1": 0, "m2": 0, "m3": 0}
+    assert run.changed["m4"] > 0
+    assert [(master.checksums(), master.apiserver()) for master in configured.masters[:3]] == before
+    assert fourth.read("front-proxy-ca.crt") == first.read("front-proxy-ca.crt")
+    wait_for(lambda: flunders.answers_through(configured.client, fourth.address), "flunders through m4")
+    assert configured.configure().changed == {"m1": 0, "m2": 0, "m3": 0, "m4": 0}
