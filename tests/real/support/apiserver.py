@@ -79,7 +79,8 @@ class ApiServer(Service):
     ) -> None:
         """Start it. ``flags`` replaces (or, with None, removes) flags of the manifest."""
         pod = StaticPod(manifest, root)
-        self.port = free_port()
+        given = dict(flags or {})
+        self.port = int(given.get("secure-port") or free_port())
         self.authority = pod.file("client-ca-file")
         here = {
             "bind-address": LOOPBACK,
@@ -92,7 +93,7 @@ class ApiServer(Service):
             # Nobody else is in this cluster, and no Service has to lead to this server.
             "endpoint-reconciler-type": "none",
         }
-        super().__init__(f"kube-apiserver of {root.name}", [program, *pod.argv({**here, **(flags or {})})], log)
+        super().__init__(f"kube-apiserver of {root.name}", [program, *pod.argv({**here, **given})], log)
 
     def is_ready(self) -> bool:
         try:

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to the kube-apiserver of this master: in the name of the aggregator, or with somebody's own credentials."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import typing as t
+
+from .files import accept_weak_keys
+
+__all__ = ["AGGREGATOR", "AGGREGATOR_GROUP", "Answer", "Api", "Login"]
+
+# As whom kube-apiserver itself asks extension API servers whether they are there, by its front-proxy pair
+# (kube-aggregator, status/available_controller.go). The user alone may read nothing (tried on 1.20.2: 403 for the
+# ConfigMap, the APIServices and the metrics), so the group is needed.
+AGGREGATOR = "system:kube-aggregator"
+AGGREGATOR_GROUP = "system:masters"
+# Above any list of APIServices or metrics of a large cluster.
+_LIMIT = 64 * 1024 * 1024
+
+
+class Answer(t.NamedTuple):
+    """What came back. status: of HTTP, None if nothing came; error: why not."""
+
+    status: int | None
+    body: str
+    error: str | None
+
+    def json(self) -> t.Any:
+        """The body's value; None if it is not a good answer, or no JSON."""
+        if self.status != 200:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class Login(t.NamedTuple):
+    """How to be let in: a certificate and key (paths here, or their text), a token, headers. user: for people."""
+
+    user: str
+    certificate: str | None = None
+    key: str | None = None
+    token: str | None = None
+    headers: t.Mapping[str, str] = {}
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    if "-----BEGIN" not in key:
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+        return
+    # a file without a name, in memory: a key that was sent here never touches the disk
+    descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as stream:
+            stream.write(f"{certificate}\n{key}\n".encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=lambda: b"")
+    finally:
+        os.close(descriptor)
+
+
+class Api:
+    """The API of one kube-apiserver as one user sees it; each thread needs its own. Close it at the end."""
+
+    def __init__(self, address: str, port: int, login: Login, *, seconds: float) -> None:
+        """Prepare; raises OSError or ValueError if the pair does not load."""
+        # Not verified, as in probe.py: it is this machine's own address.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        accept_weak_keys(context)
+        if login.certificate and login.key:
+            _load(context, login.certificate, login.key)
+        self._headers = dict(login.headers)
+        if login.token:
+            self._headers["Authorization"] = f"Bearer {login.token}"
+        self._connection = http.client.HTTPSConnection(address, port, timeout=seconds, context=context)
+
+    def get(self, path: str) -> Answer:
+        """GET a path."""
+        try:
+            self._connection.request("GET", path, headers={"Accept": "application/json, text/plain", **self._headers})
+            response = self._connection.getresponse()
+            body = response.read(_LIMIT)
+            return Answer(response.status, body.decode("utf-8", "replace"), None)
+        # ValueError: a header that cannot be one
+        except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
+            self._connection.close()
+            return Answer(None, "", f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()

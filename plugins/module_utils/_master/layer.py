@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one master's own kube-apiserver tells of the aggregation layer: what is published, and whom it can reach."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import typing as t
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+
+from .api import Answer, Api, Login
+from .files import accept_weak_keys
+
+__all__ = ["read_layer"]
+
+_CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+_API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+_METRIC = re.compile(r'^aggregator_unavailable_apiservice\{name="([^"]+)"\} ([0-9.e+]+)', re.MULTILINE)
+_WORKERS = 8
+# kube-apiserver gives an extension API server 5 s to answer its own check.
+_SECONDS = 8.0
+_DIAL_SECONDS = 1.5
+_LENGTH = 600
+# Of a pod's command line only what tells whom it trusts: the rest is none of our business, and may hold secrets.
+_TELLING = ("--requestheader-", "--client-ca-file", "--authentication-skip-lookup")
+
+
+def _quoted(*parts: str) -> tuple[str, ...]:
+    return tuple(urllib.parse.quote(part, safe="") for part in parts)
+
+
+def dial(address: str, port: int) -> str | None:
+    """Try to reach a TLS server; who it is plays no part. None if one answered, otherwise why not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    accept_weak_keys(context)
+    try:
+        with socket.create_connection((address, port), timeout=_DIAL_SECONDS) as plain, context.wrap_socket(plain):
+            return None
+    except (OSError, ValueError, OverflowError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _describe_apiservice(item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    conditions: list[dict[str, t.Any]] = status.get("conditions") or []
+    condition = next((each for each in conditions if each.get("type") == "Available"), {})
+    service = spec.get("service")
+    return {
+        "name": (item.get("metadata") or {}).get("name") or "",
+        "group": spec.get("group") or "",
+        "version": spec.get("version") or "",
+        "service": service
+        and {
+            "namespace": service.get("namespace") or "",
+            "name": service.get("name") or "",
+            "port": service.get("port") or 443,
+        },
+        "insecure": bool(spec.get("insecureSkipTLSVerify")),
+        "ca_bundle": spec.get("caBundle"),
+        "available": condition.get("status"),
+        "reason": condition.get("reason") or "",
+        "message": str(condition.get("message") or "")[:_LENGTH],
+    }
+
+
+def _endpoints(found: t.Mapping[str, t.Any] | None) -> list[list[t.Any]]:
+    """Give every ready address and port of an Endpoints object."""
+    return [
+        [address.get("ip") or "", port.get("port") or 0]
+        for subset in (found or {}).get("subsets") or ()
+        for address in subset.get("addresses") or ()
+        for port in subset.get("ports") or ()
+    ]
+
+
+def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
+    found = []
+    for pod in (pods or {}).get("items") or ():
+        words = [
+            word
+            for container in (pod.get("spec") or {}).get("containers") or ()
+            for word in [*(container.get("command") or ()), *(container.get("args") or ())]
+            if str(word).startswith(_TELLING)
+        ]
+        found.append({"name": (pod.get("metadata") or {}).get("name") or "", "arguments": words})
+    return found
+
+
+class _Reader:
+    """Asks one kube-apiserver many things at once, each worker with a connection of its own."""
+
+    def __init__(self, address: str, port: int, login: Login) -> None:
+        self._make = lambda: Api(address, port, login, seconds=_SECONDS)
+
+    def get(self, path: str) -> Answer:
+        api = self._make()
+        try:
+            return api.get(path)
+        finally:
+            api.close()
+
+    def service(self, service: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Look at the Service of an APIService: where it leads, whether that answers from here, who is behind it."""
+        namespace, name = _quoted(service["namespace"], service["name"])
+        api = self._make()
+        try:
+            answer = api.get(f"/api/v1/namespaces/{namespace}/services/{name}")
+            spec = (answer.json() or {}).get("spec") or {}
+            endpoints = _endpoints(api.get(f"/api/v1/namespaces/{namespace}/endpoints/{name}").json())
+            pods = None
+            if spec.get("selector"):
+                selector = ",".join(f"{key}={value}" for key, value in sorted(spec["selector"].items()))
+                pods = api.get(f"/api/v1/namespaces/{namespace}/pods?limit=20&labelSelector={_quoted(selector)[0]}")
+        finally:
+            api.close()
+        address = spec.get("clusterIP") or ""
+        has_address = address not in ("", "None")
+        return {
+            "status": answer.status,
+            "type": spec.get("type") or "",
+            "address": address,
+            "endpoints": endpoints[:20],
+            "pods": _telling_arguments(pods.json()) if pods else [],
+            "address_error": dial(address, int(service["port"])) if has_address else None,
+            "endpoint_error": dial(endpoints[0][0], int(endpoints[0][1])) if endpoints else None,
+        }
+
+    def through(self, each: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Ask an extension API server for its discovery, by way of this kube-apiserver."""
+        group, version = _quoted(each["group"], each["version"])
+        answer = self.get(f"/apis/{group}/{version}")
+        body = "" if answer.status == 200 else answer.body[:_LENGTH]
+        return {"status": answer.status, "body": body, "error": answer.error}
+
+
+def _kubernetes_service(reader: _Reader) -> dict[str, t.Any] | None:
+    """Try the address that every cluster has: that of the Service kubernetes."""
+    found = reader.get("/api/v1/namespaces/default/services/kubernetes").json()
+    address = ((found or {}).get("spec") or {}).get("clusterIP")
+    return None if not address else {"address": f"{address}:443", "error": dial(address, 443)}
+
+
+def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) -> dict[str, t.Any]:
+    """Read all about the aggregation layer that this kube-apiserver knows.
+
+    dial_kubernetes: try the address of a Service from here, too. Returns the dictionary that the module
+    aggregation_layer_info documents as ``layer``.
+    """
+    found: dict[str, t.Any] = {
+        "user": login.user,
+        "status": None,
+        "error": None,
+        "published": None,
+        "apiservices": None,
+        "unavailable": None,
+        "services": {},
+        "through": {},
+        "kubernetes_service": None,
+    }
+    try:
+        reader = _Reader(address, port, login)
+        published = reader.get(_CONFIG_MAP)
+    except (OSError, ValueError) as error:
+        return {**found, "error": f"the pair does not load ({type(error).__name__})"}
+    found["status"], found["error"] = published.status, published.error
+    if published.status not in (200, 404):
+        found["error"] = published.error or published.body[:_LENGTH]
+        return found
+    found["published"] = (published.json() or {}).get("data") or {}
+    listed = reader.get(_API_SERVICES).json()
+    if listed is None:
+        return found
+    found["apiservices"] = [_describe_apiservice(item) for item in listed.get("items") or ()]
+    remote = [each for each in found["apiservices"] if each["service"]]
+    services = {f"{each['service']['namespace']}/{each['service']['name']}": each["service"] for each in remote}
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        through = pool.map(reader.through, remote)
+        looked = pool.map(reader.service, services.values())
+        if remote:
+            # more than a MiB: only where there is something to learn from it
+            metrics = reader.get("/metrics")
+            if metrics.status == 200:
+                found["unavailable"] = [name for name, value in _METRIC.findall(metrics.body) if float(value) > 0]
+        if dial_kubernetes:
+            found["kubernetes_service"] = _kubernetes_service(reader)
+        found["through"] = {each["name"]: answer for each, answer in zip(remote, through)}
+        found["services"] = dict(zip(services, looked))
+    # the local ones are always there, and many
+    found["apiservices"] = remote
+    return found

@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that verify wants to know of one master, in one go: what `observe` tells, and more. Reads only."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from .._argv import flag_values, last_value
+from .api import AGGREGATOR, AGGREGATOR_GROUP, Login
+from .files import loads_together, read_regular
+from .handshake import offered_client_cas
+from .layer import read_layer
+from .manifests import describe_manifest
+from .observe import observe
+from .places import Places
+from .probe import Pair, ask
+from .process import Process, list_processes
+
+__all__ = ["survey"]
+
+# Files whose keys are compared with the front-proxy CA's, and those whose public half is all that is told.
+_MORE_FLAGS = (
+    "etcd-cafile",
+    "kubelet-certificate-authority",
+    "service-account-key-file",
+    "service-account-signing-key-file",
+)
+_FLAG_IN_TEXT = re.compile(
+    r"--(" + "|".join(name.replace("-", "[-_]") for name in _MORE_FLAGS) + r")"
+    r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)"
+)
+# kubeadm keeps the key of the front-proxy CA beside its certificate: who can sign there is told another way out.
+_CA_FILE_IN_TEXT = re.compile(r"--requestheader[-_]client[-_]ca[-_]file(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)")
+_CA_KEY = "front-proxy-ca.key"
+_PUBLIC_KEY = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----.+?-----END \1-----", re.DOTALL)
+_KUBELET_CLIENT_CA = re.compile(r"^\s*[\"']?clientCAFile[\"']?:\s*[\"']?(/[^\s\"',}]+)", re.MULTILINE)
+_KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+
+
+def _flag_values(text: str, argv: t.Sequence[str]) -> dict[str, list[str]]:
+    """Give the paths of the further flags, as the manifest's text and the running server name them."""
+    found: dict[str, list[str]] = {}
+    for match in _FLAG_IN_TEXT.finditer(text):
+        found.setdefault(match.group(1).replace("_", "-"), []).append(match.group(2))
+    running = flag_values(argv)
+    for name in _MORE_FLAGS:
+        found.setdefault(name, []).extend(path for path in running.get(name, ()) if path.startswith("/"))
+    return {name: list(dict.fromkeys(paths)) for name, paths in found.items()}
+
+
+def _kubelet_client_ca(processes: t.Sequence[Process], places: Places) -> str | None:
+    """Give the path of the CA by which the kubelet of this master knows its clients, if that can be found out."""
+    kubelet = next((process for process in processes if process.name == "kubelet"), None)
+    values = flag_values(kubelet.argv) if kubelet else {}
+    path = last_value(values, "client-ca-file")
+    if path:
+        return path
+    try:
+        text = read_regular(places.real(last_value(values, "config") or _KUBELET_CONFIG)).decode("utf-8", "replace")
+    except OSError:
+        return None
+    match = _KUBELET_CLIENT_CA.search(text)
+    return match.group(1) if match else None
+
+
+def _public_keys(path: str) -> list[str]:
+    try:
+        text = read_regular(path).decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [match.group(0) + "\n" for match in _PUBLIC_KEY.finditer(text)]
+
+
+def _pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
+    values = flag_values(argv)
+    certificate, key = last_value(values, "proxy-client-cert-file"), last_value(values, "proxy-client-key-file")
+    if not certificate or not key:
+        return None
+    headers = (last_value(values, "requestheader-username-headers") or "X-Remote-User").split(",")
+    inside = f"/proc/{pid}/root"
+    return Pair(inside + certificate, inside + key, headers[0] or "X-Remote-User")
+
+
+def _login(pair: Pair | None, argv: t.Sequence[str], given: t.Mapping[str, t.Any] | None) -> Login | None:
+    if given:
+        return Login(
+            str(given.get("user") or "the user of the kubeconfig"),
+            given.get("certificate"),
+            given.get("key"),
+            given.get("token"),
+        )
+    if pair is None:
+        return None
+    groups = (last_value(flag_values(argv), "requestheader-group-headers") or "X-Remote-Group").split(",")
+    headers = {pair.user_header: AGGREGATOR, groups[0] or "X-Remote-Group": AGGREGATOR_GROUP}
+    return Login(AGGREGATOR, pair.certificate, pair.key, None, headers)
+
+
+def _routes(argv: t.Sequence[str]) -> bool:
+    return (last_value(flag_values(argv), "enable-aggregator-routing") or "false").lower() in ("true", "1", "t")
+
+
+def _status_without_user(address: str, port: int, pair: Pair) -> int | None:
+    """Give the status of /version with the pair and without a user's name."""
+    # a header that no authenticator reads
+    return t.cast("int | None", ask(address, port, pair._replace(user_header="X-Nobody-Reads-This"))["status"])
+
+
+def survey(
+    *,
+    manifest: str,
+    certificates_dir: str | None,
+    root: str | None,
+    lock_timeout: float,
+    controller_clock: float | None,
+    credentials: t.Mapping[str, t.Any] | None = None,
+) -> dict[str, t.Any]:
+    """Look at one master. The arguments are those of `observe`; credentials: ``user`` (for people), and
+    ``certificate`` with ``key``, or ``token``, to read the API with in place of the front-proxy pair.
+
+    Returns the observation as documented in the module ``aggregation_layer_info``. Raises MasterError.
+    """
+    places = Places(root)
+    processes = list_processes() if places.live else []
+    kubelet_ca = _kubelet_client_ca(processes, places)
+    text = describe_manifest(manifest, places)["text"]
+    named = [path for paths in _flag_values(text, ()).values() for path in paths]
+    named += [os.path.join(os.path.dirname(path), _CA_KEY) for path in _CA_FILE_IN_TEXT.findall(text)]
+    found = observe(
+        manifest=manifest,
+        certificates_dir=certificates_dir,
+        root=root,
+        lock_timeout=lock_timeout,
+        controller_clock=controller_clock,
+        paths=[*named, *([kubelet_ca] if kubelet_ca else [])],
+    )
+    process = found["process"]
+    argv = process["argv"] if process else ()
+    account_keys = {
+        path
+        for name, paths in _flag_values(text, argv).items()
+        if name.startswith("service-account")
+        for path in paths
+    }
+    cas = [path for path, file in found["files"].items() if file.get("kind") == "certificates"]
+    found["kubelet_client_ca"] = kubelet_ca
+    found["public_keys"] = {path: _public_keys(places.real(path)) for path in sorted(account_keys)}
+    found["key_fits"] = {
+        path: [ca for ca in cas if loads_together(places.real(ca), places.real(path))]
+        for path in sorted(account_keys)
+        if (found["files"].get(path) or {}).get("kind") == "private_key"
+    }
+    found["handshake"] = found["without_user"] = found["layer"] = None
+    probe = found["probe"]
+    if process and probe and probe["answers"]:
+        pair = _pair_of(argv, process["pid"])
+        address, port = probe["address"], probe["port"]
+        found["handshake"] = offered_client_cas(address, port)
+        if pair is not None and probe["status"] is not None:
+            found["without_user"] = _status_without_user(address, port, pair)
+        login = _login(pair, argv, credentials)
+        if login is not None:
+            found["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
+    return found

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""APIServices: whether each answers through each master, and why not. The shared condition alone tells too little."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import OrderedDict
+
+from .causes import ABSENT, OTHER, SILENT, SILENT_ADDRESS, Cause, decode, message_of
+from .causes import KINDS as CAUSE_KINDS
+from .model import AT_RISK, Finding, Kind, finding
+from .trust import NAMESPACE_AND_NAME
+from .view import View
+
+__all__ = ["KINDS", "judge_apiservices"]
+
+FLAPPING = Kind(
+    id="apiservice-seen-unavailable",
+    severity=AT_RISK,
+    title="{apiservice} answers, and kube-apiserver counts it as unavailable",
+    consequence="Clients get 503 while it does so. It may have failed a moment ago, or fail now and then.",
+    fix="look again after a minute; then look at the log of {service}",
+    cause="Look while an extension API server starts.",
+    source="aggregator_unavailable_apiservice of each kube-apiserver; the condition is one for all of them",
+    ours=False,
+)
+
+KINDS = (*CAUSE_KINDS, FLAPPING)
+
+
+class _Seen(t.NamedTuple):
+    """An APIService that does not work, as one master sees it."""
+
+    view: View
+    each: t.Mapping[str, t.Any]
+    cause: Cause
+    evidence: str
+
+
+def _text(view: View, each: t.Mapping[str, t.Any]) -> tuple[int | None, str]:
+    answer = view.layer["through"].get(each["name"]) or {}
+    said = " ".join(message_of(str(answer.get("body") or answer.get("error") or "")).split())
+    condition = f"{each['reason']}: {each['message']}" if each["available"] != "True" else ""
+    return answer.get("status"), f"{said} {condition}".strip()
+
+
+def _look(view: View, each: t.Mapping[str, t.Any]) -> _Seen | None:
+    """Judge one APIService at one master; None if it answers there."""
+    status, text = _text(view, each)
+    if status == 200:
+        return None
+    service = view.layer["services"].get(f"{each['service']['namespace']}/{each['service']['name']}") or {}
+    said = f"HTTP {status}" if status else "no answer"
+    evidence = f"through {view.name}: {said}; {text[:300] or 'nothing was said'}"
+    # 503 without a word says only that kube-apiserver knows it to be away: the condition and the Service tell why
+    cause = decode(status, text)
+    if service.get("status") == 404 or (service.get("status") == 200 and not service["endpoints"]):
+        if service.get("type") != "ExternalName":
+            cause = Cause("", ABSENT)
+    elif cause.kind in (SILENT, OTHER) and not view.routes and service.get("address_error"):
+        evidence += f"; {service['address']}: {service['address_error']}"
+        if service["endpoints"] and not service.get("endpoint_error"):
+            cause = Cause("", SILENT_ADDRESS)
+    elif cause.kind is OTHER and service.get("endpoint_error"):
+        cause = Cause("", SILENT)
+    pinned = [
+        word
+        for pod in service.get("pods") or ()
+        for word in pod["arguments"]
+        if word.startswith("--requestheader-client-ca-file")
+    ]
+    return _Seen(view, each, cause, evidence + (f"; it is started with {pinned[0]}" if pinned else ""))
+
+
+def judge_apiservices(
+    cluster: str, views: t.Sequence[View], blamed: t.Container[str]
+) -> tuple[list[Finding], list[str]]:
+    """Judge the APIServices of a cluster, as each master sees them.
+
+    blamed: masters whose own front proxy is broken, which explains what is refused through them. Returns the findings
+    and, for what is explained so, notes.
+    """
+    found: OrderedDict[tuple[str, str], list[_Seen]] = OrderedDict()
+    flapping: OrderedDict[str, list[tuple[View, t.Mapping[str, t.Any]]]] = OrderedDict()
+    notes: list[str] = []
+    for view in views:
+        for each in view.layer.get("apiservices") or ():
+            seen = _look(view, each)
+            if seen is None:
+                if each["name"] in (view.layer.get("unavailable") or ()):
+                    flapping.setdefault(each["name"], []).append((view, each))
+            elif seen.cause.trust and view.name in blamed:
+                notes.append(f"{each['name']} does not work through {view.name}, which the finding above explains.")
+            else:
+                found.setdefault((each["name"], seen.cause.kind.id), []).append(seen)
+    findings = []
+    for seens in found.values():
+        first = seens[0]
+        where = (cluster, [seen.view.name for seen in seens])
+        service = f"{first.each['service']['namespace']}/{first.each['service']['name']}"
+        evidence = [seen.evidence for seen in seens]
+        findings.append(
+            finding(
+                first.cause.kind,
+                where,
+                *evidence,
+                apiservice=first.each["name"],
+                service=service,
+                configmap=NAMESPACE_AND_NAME,
+                command=first.view.command,
+            )
+        )
+    for name, pairs in flapping.items():
+        service = f"{pairs[0][1]['service']['namespace']}/{pairs[0][1]['service']['name']}"
+        where = (cluster, [view.name for view, dummy in pairs])
+        counted = "aggregator_unavailable_apiservice is 1, and the request through the master gave 200"
+        findings.append(finding(FLAPPING, where, counted, apiservice=name, service=service))
+    return findings, notes

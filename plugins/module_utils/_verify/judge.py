@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge clusters by what was observed of their masters."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._plan.errors import PlanError
+from .._plan.wish import parse_release
+from .apiservices import judge_apiservices
+from .catalogue import CATALOGUE, NOT_READ, NOT_SEEN, UNCLEAR
+from .causes import message_of
+from .files import judge_files
+from .flags import judge_flags
+from .model import BROKEN, WILL_BREAK, Finding, finding, rank
+from .reuse import judge_reuse
+from .running import judge_running
+from .surroundings import judge_surroundings
+from .trust import judge_trust
+from .view import View, read_view
+
+__all__ = ["Seen", "Verdict", "judge"]
+
+_ORDER = {kind.id: number for number, kind in enumerate(CATALOGUE)}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of looking at a master: facts (of aggregation_layer_info), or why there are none."""
+
+    name: str
+    cluster: str
+    facts: t.Mapping[str, t.Any] | None
+    failure: str = ""
+    container: str = "kube-apiserver"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """findings: the worst one first; notes: sentences about what is explained by them, or could not be seen."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    clusters: t.Mapping[str, tuple[str, ...]]
+
+
+def _of_master(view: View) -> list[Finding]:
+    judges = (judge_flags, judge_files, judge_reuse, judge_running, judge_surroundings)
+    return [found for judge_one in judges for found in judge_one(view)]
+
+
+def _could_not_see(view: View) -> t.Iterator[str]:
+    handshake = view.facts.get("handshake") or {}
+    if handshake.get("error"):
+        yield f"{view.name}: which CAs are loaded could not be seen in the TLS handshake ({handshake['error']})."
+    if not view.master.live:
+        yield f"{view.name}: only files below {view.facts['root']} were looked at; nothing runs there."
+
+
+def _merged(findings: t.Iterable[Finding]) -> list[Finding]:
+    """Put together what several masters have in common, to the letter."""
+    merged: dict[t.Any, Finding] = {}
+    for each in findings:
+        key = (each.cluster, each.kind.id, each.evidence, each.fix, each.severity, each.when)
+        earlier = merged.get(key)
+        merged[key] = replace(each, hosts=earlier.hosts + each.hosts) if earlier else each
+    return list(merged.values())
+
+
+def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[list[Finding], list[str]]:
+    views: list[View] = []
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for each in seen:
+        if each.facts is None:
+            findings.append(finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at"))
+            continue
+        view, problem = read_view(each.name, each.facts, cluster=cluster, container=each.container, command=command)
+        if view is None:
+            findings.append(finding(UNCLEAR, (cluster, [each.name]), problem))
+            continue
+        views.append(view)
+        findings += _of_master(view)
+        notes += _could_not_see(view)
+    findings += judge_trust(cluster, views, unseen=len(views) < len(seen))
+    blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
+    more, explained = judge_apiservices(cluster, views, blamed)
+    findings += more
+    live = [view for view in views if view.master.live and view.facts["process"]]
+    if live and not any(view.layer for view in live):
+        why = [
+            f"{view.name}: {message_of((view.facts.get('layer') or {}).get('error') or 'no pair to ask with')}"
+            for view in live
+        ]
+        if blamed >= {view.name for view in live}:
+            unread = f"The API of {cluster} could not be read, so nothing is known of APIServices"
+            notes.append(f"{unread} ({'; '.join(why)}).")
+        else:
+            findings.append(finding(NOT_READ, (cluster, ()), *why))
+    return _merged(findings), notes + explained
+
+
+def _at_target(found: Finding, target: tuple[int, int] | None) -> Finding | None:
+    """What breaks up to the target is broken there; what breaks later does not matter."""
+    if target is None or found.severity != WILL_BREAK:
+        return found
+    release = parse_release(found.when)
+    if release is None:
+        return found
+    return replace(found, severity=BROKEN) if release <= target else None
+
+
+def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> Verdict:
+    """Judge all masters that were looked at, or were to be.
+
+    command: how the configure playbook is called here, for fixes; target_release: see front_proxy_target_release.
+    Raises PlanError if that is no release.
+    """
+    target = parse_release(target_release) if target_release else None
+    if target_release and target is None:
+        raise PlanError(
+            f"front_proxy_target_release is {target_release!r}, which is no release of Kubernetes; write it as 1.36."
+        )
+    clusters: dict[str, list[Seen]] = {}
+    for each in seen:
+        clusters.setdefault(each.cluster, []).append(each)
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for cluster, members in clusters.items():
+        found, more = _of_cluster(cluster, members, command)
+        findings += found
+        notes += more
+    kept = [each for each in (_at_target(found, target) for found in findings) if each]
+    kept.sort(key=lambda each: (rank(each.severity), _ORDER[each.kind.id], each.cluster, each.hosts))
+    names = {cluster: tuple(each.name for each in members) for cluster, members in clusters.items()}
+    return Verdict(tuple(kept), tuple(dict.fromkeys(notes)), names)

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs against what is written: a process with other flags than its manifest, or older files than the disk."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._argv import last_value, same_value
+from .._pki.certificate import is_signed_by
+from .._plan.flags import read_list
+from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
+from .model import AT_RISK, BROKEN, Finding, Kind, finding
+from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
+
+__all__ = ["KINDS", "judge_running"]
+
+NOT_RUNNING = Kind(
+    id="server-not-running",
+    severity=BROKEN,
+    title="kube-apiserver does not run",
+    consequence="Nothing comes through this master.",
+    fix="look at the logs of the kubelet and of the container on {host}: {log}",
+    cause="Put a flag into the manifest that kube-apiserver does not know.",
+    source="the process table of the master",
+)
+NOT_ANSWERING = Kind(
+    id="server-not-answering",
+    severity=BROKEN,
+    title="kube-apiserver runs and does not answer",
+    consequence="Nothing comes through this master.",
+    fix="look at the log of the container on {host}: {log}",
+    cause="Stop etcd.",
+    source="a request to /readyz on the master's own address",
+)
+OTHER_FLAGS = Kind(
+    id="process-not-as-manifest",
+    severity=AT_RISK,
+    title="kube-apiserver runs with other flags than its manifest has",
+    consequence="What works now changes with the next restart, and what was changed has no effect yet.",
+    fix="see why the kubelet of {host} does not take the manifest (journalctl -u kubelet), or move the manifest out "
+    "of its "
+    "folder and back after 30 s",
+    cause="Edit the manifest while the kubelet is stopped.",
+    source="/proc/PID/cmdline against the manifest",
+)
+STALE = Kind(
+    id="files-not-loaded",
+    severity=BROKEN,
+    title="kube-apiserver works with older front-proxy files than those on the disk",
+    consequence="What was renewed has no effect, and what was withdrawn is still trusted.",
+    fix="{fix}",
+    cause="Replace front-proxy-ca.crt and the pair and look at once (1.20 to 1.22 load them within 60 s); or mount a "
+    "single "
+    "file into the container and replace it on the host.",
+    source="staging/src/k8s.io/apiserver/pkg/server/dynamiccertificates; Kubernetes issues 78382 and 120890",
+)
+
+KINDS = (NOT_RUNNING, NOT_ANSWERING, OTHER_FLAGS, STALE)
+
+# Here the answer depends on what the server trusts as its own clients' CA, too.
+_COMPARED = (*AGGREGATION_FLAGS, ROUTING_FLAG, "client-ca-file")
+
+
+def _different_flags(view: View) -> list[str]:
+    shown = []
+    for flag in _COMPARED:
+        written, runs = view.flag(flag), last_value(view.running, flag)
+        # what a manifest builds from a variable runs with what that stands for
+        if written == runs or (written and runs and (same_value(flag, written, runs) or "$(" in written)):
+            continue
+        shown.append(f"--{flag} is {written!r} in the manifest and {runs!r} in the process".replace("None", "not set"))
+    return shown
+
+
+def _not_seen_in_container(view: View) -> list[str]:
+    shown = []
+    for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):
+        seen = view.file(flag)
+        if seen and seen.exists and seen.facts.get("in_container") is False:
+            shown.append(f"the container sees another file at {seen.path} than {seen.host} on the host")
+    return shown
+
+
+def _handshake(view: View) -> list[str]:
+    """Compare the CAs that the server names with those in its two files."""
+    bundle = view.file(CA_FLAG)
+    if view.offered is None or (bundle and not bundle.exists) or view.bundle(CA_FLAG).problem:
+        return []
+    cas = [*view.cas, *view.bundle("client-ca-file").certificates]
+    wanted = {subject_of(ca): ca.subject for ca in cas}
+    shown = [f"the TLS handshake does not name {name}" for der, name in wanted.items() if der not in view.offered]
+    if cas and any(name not in wanted for name in view.offered):
+        shown.append("the TLS handshake names a CA that is in neither file")
+    return shown
+
+
+def _refused_though_right(view: View) -> list[str]:
+    """A pair that is right by the files, and that the running server refuses: it has loaded another CA."""
+    leaf, key, certificate = view.leaf, view.file(KEY_FLAG), view.file(CERT_FLAG)
+    if view.probe.get("accepted") is not False or leaf is None or key is None or certificate is None:
+        return []
+    names = [name for value in view.running.get("requestheader-allowed-names", ()) for name in read_list(value) or ()]
+    right = (
+        certificate.host in (key.facts.get("loads_with") or ())
+        and any(is_signed_by(leaf, ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
+        and leaf.not_before <= view.now < leaf.not_after
+        and (not names or leaf.common_name in names)
+    )
+    status = view.probe.get("status")
+    return [f"the pair fits the CA on the disk, and the server refuses it (HTTP {status})"] if right else []
+
+
+def _older_than_reload(view: View) -> list[str]:
+    """Before 1.20 the pair is read once, at the start."""
+    started, certificate = view.facts["process"].get("started"), view.file(CERT_FLAG)
+    if not view.release or view.release >= (1, 20) or not certificate or not certificate.exists or not started:
+        return []
+    parts = str(certificate.facts["stamp"]).split(":")  # see stamp() in _master/files.py: the third is when
+    written = int(parts[2]) / 1e9 if len(parts) == 4 else 0.0
+    return [f"{certificate.host} was written after the start of the server, which reads it only then"] * (
+        written > started
+    )
+
+
+def judge_running(view: View) -> t.Iterator[Finding]:
+    """Judge what runs on a master; on an image or a sandbox nothing does."""
+    if not view.master.live:
+        return
+    log = f"/var/log/pods/{view.master.pod.namespace}_{view.master.pod.name}-*/"
+    if view.facts["process"] is None:
+        yield finding(NOT_RUNNING, view.where, "no such process", host=view.name, log=log)
+        return
+    probe = view.probe
+    if not probe.get("answers"):
+        evidence = f"{probe.get('address')}:{probe.get('port')}: {probe.get('error')}"
+        yield finding(NOT_ANSWERING, view.where, evidence, host=view.name, log=log)
+        return
+    different = _different_flags(view)
+    if different:
+        yield finding(OTHER_FLAGS, view.where, *different, host=view.name)
+        return
+    pinned = _not_seen_in_container(view)
+    stale = [*pinned, *_handshake(view), *_refused_though_right(view), *_older_than_reload(view)]
+    if stale:
+        manifest = view.facts["manifest"]["path"]
+        restart = f"restart kube-apiserver on {view.name}: move {manifest} out of its folder, and back after 30 s"
+        wait = "wait a minute and look again (1.20 to 1.22 load files every 60 s); else "
+        reads_late = view.release is None or (1, 20) <= view.release < (1, 23)
+        yield finding(STALE, view.where, *stale, fix=restart if pinned or not reads_late else wait + restart)

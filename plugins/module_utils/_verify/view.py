@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One master as verify sees it: what was observed, read without refusing anything."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from .._argv import flag_values
+from .._manifest.errors import ManifestError
+from .._manifest.pod import StaticPod, read_pod
+from .._pki.certificate import Certificate, is_signed_by, read_certificates
+from .._pki.der import outline
+from .._pki.errors import PkiError
+from .._plan.errors import PlanError
+from .._plan.flags import read_list
+from .._plan.master import Master, Seen
+from .._plan.wish import parse_release
+
+__all__ = ["CONFIGURE", "Bundle", "View", "describe", "read_bundle", "read_view", "subject_of"]
+
+CONFIGURE = "kubeops.aggregation_layer.configure"
+CA_FLAG, CERT_FLAG, KEY_FLAG = "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"
+
+
+class Bundle(t.NamedTuple):
+    """A file with certificates: who is in it, or why nobody is."""
+
+    certificates: tuple[Certificate, ...]
+    problem: str
+
+
+def read_bundle(text: str, where: str) -> Bundle:
+    """Read certificates; never raises."""
+    try:
+        return Bundle(read_certificates(text, where=where), "")
+    except PkiError as error:
+        return Bundle((), str(error).rstrip("."))
+
+
+def describe(certificate: Certificate) -> str:
+    """Name a certificate so that two with one name can be told apart."""
+    return (
+        f"{certificate.subject} (key {certificate.key_fingerprint[:12]}, until "
+        f"{certificate.not_after.astimezone(timezone.utc):%Y-%m-%d})"
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """A master. master: its manifest and what lies on it; command: how the configure playbook is called here."""
+
+    master: Master
+    cluster: str
+    command: str
+    running: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The host's name in the inventory."""
+        return self.master.name
+
+    @property
+    def facts(self) -> t.Mapping[str, t.Any]:
+        """The observation."""
+        return self.master.facts
+
+    @property
+    def where(self) -> tuple[str, tuple[str, ...]]:
+        """The cluster and this master, as findings name them."""
+        return self.cluster, (self.name,)
+
+    @property
+    def now(self) -> datetime:
+        """The clock of this master, by which its kube-apiserver judges dates."""
+        return datetime.fromtimestamp(self.facts["clock"], tz=timezone.utc)
+
+    @property
+    def release(self) -> tuple[int, int] | None:
+        """The release that runs, or that the image names."""
+        return self.master.release
+
+    def before(self, release: str) -> bool:
+        """Whether this master runs an older release, or nobody knows which one."""
+        return self.release is None or self.release < (parse_release(release) or (0, 0))
+
+    def flag(self, name: str) -> str | None:
+        """The value of a flag in the manifest; of several the last one, as kube-apiserver takes it."""
+        values = self.master.pod.flags.get(name, ())
+        return values[-1] if values else None
+
+    def list_flag(self, name: str) -> tuple[str, ...]:
+        """The values of a list flag; kube-apiserver adds up what is given several times."""
+        values = self.master.pod.flags.get(name, ())
+        return tuple(item for value in values for item in read_list(value) or ())
+
+    def file(self, flag: str) -> Seen | None:
+        """The file of a flag as it was observed; None if the flag is not set or its file cannot be found out."""
+        path = self.flag(flag)
+        if not path:
+            return None
+        try:
+            return self.master.seen(path)
+        except PlanError:
+            return None
+
+    def bundle(self, flag: str) -> Bundle:
+        """The certificates in the file of a flag."""
+        seen = self.file(flag)
+        if seen is None or not seen.exists:
+            return Bundle((), "")
+        return read_bundle("".join(seen.facts.get("certificates") or ()), seen.host)
+
+    @property
+    def cas(self) -> tuple[Certificate, ...]:
+        """The front-proxy CAs that this master trusts by its file."""
+        return self.bundle(CA_FLAG).certificates
+
+    @property
+    def leaf(self) -> Certificate | None:
+        """The proxy client's certificate; of several in the file the first."""
+        return next(iter(self.bundle(CERT_FLAG).certificates), None)
+
+    @property
+    def signer(self) -> Certificate | None:
+        """The one of its front-proxy CAs that signed its pair, one that lives if there is one."""
+        leaf = self.leaf
+        signers = [ca for ca in self.cas if leaf is not None and is_signed_by(leaf, ca)]
+        return max(signers, key=lambda ca: ca.not_after) if signers else None
+
+    @property
+    def probe(self) -> t.Mapping[str, t.Any]:
+        """What the running server answered."""
+        return self.facts.get("probe") or {}
+
+    @property
+    def layer(self) -> t.Mapping[str, t.Any]:
+        """What the running server told of the layer; empty if nothing."""
+        layer = self.facts.get("layer") or {}
+        return layer if layer.get("published") is not None else {}
+
+    @property
+    def offered(self) -> tuple[bytes, ...] | None:
+        """The names (DER) of the client CAs that the running server has loaded; None if it did not tell."""
+        names = (self.facts.get("handshake") or {}).get("names")
+        if names is None:
+            return None
+        try:
+            return tuple(base64.b64decode(name) for name in names)
+        except (binascii.Error, ValueError):
+            return None
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether the key of the front-proxy CA lies beside it, where kubeadm looks for it."""
+        seen = self.file(CA_FLAG)
+        if seen is None:
+            return False
+        key = self.facts["files"].get(seen.host.rpartition("/")[0] + "/front-proxy-ca.key") or {}
+        return bool(key.get("exists"))
+
+    @property
+    def new_pair(self) -> str:
+        """How this master gets a new pair."""
+        if self.can_sign and any(name.startswith("kubeadm.kubernetes.io/") for name in self.master.pod.annotations):
+            return f"run on {self.name}: kubeadm certs renew front-proxy-client"
+        return f"run: {self.command} (the key of the CA must be in front_proxy_pki_dir on the controller)"
+
+    @property
+    def routes(self) -> bool:
+        """Whether the running server (or else the manifest) sends requests straight to endpoints."""
+        values = self.running.get("enable-aggregator-routing") or self.master.pod.flags.get("enable-aggregator-routing")
+        return (values[-1] if values else "false").lower() in ("true", "1", "t")
+
+
+def read_view(
+    name: str, facts: t.Mapping[str, t.Any], *, cluster: str, container: str, command: str
+) -> tuple[View | None, str]:
+    """Read an observation: the master, or None and why its manifest says nothing."""
+    path = facts["manifest"]["path"]
+    try:
+        pod: StaticPod = read_pod(facts["manifest"]["text"], container=container, where=path)
+    except ManifestError as error:
+        return None, str(error)
+    process = facts.get("process")
+    running = flag_values(process["argv"]) if process else {}
+    return View(Master(name, facts, pod), cluster, command, running), ""
+
+
+def subject_of(certificate: Certificate) -> bytes:
+    """The subject's bytes, as a TLS handshake names a CA."""
+    return outline(certificate.der).subject

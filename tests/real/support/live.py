@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A master that runs on this machine: a manifest with this machine's paths, and the server that it describes."""
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from kubeadm_pki import Pair, issue, name
+from make_masters import Authorities, Master, make_master
+from support.apiserver import LOOPBACK, ApiServer, Etcd
+from support.manifest import StaticPod
+from support.service import free_port
+
+__all__ = ["LiveMaster"]
+
+CERTIFICATES = "/pki"
+
+
+class LiveMaster:
+    """A kube-apiserver, and the manifest and files that a kubelet would have started it from.
+
+    ``prefix`` is the part of etcd that the masters of one cluster share.
+    """
+
+    def __init__(
+        self, program: str, folder: Path, *, authorities: Authorities, etcd: Etcd, prefix: str, version: str
+    ) -> None:
+        self.name = folder.name
+        self.folder = folder
+        self.authorities = authorities
+        self._program = program
+        self._etcd = etcd
+        self._master: Master = make_master(
+            folder, authorities=authorities, certificates_dir=CERTIFICATES, kubernetes_version=version
+        )
+        self.pki = self._master.certificates
+        self.manifest = self._master.manifest
+        self.port = free_port()
+        # what the manifest of a real master names is on a real master; here it is below the folder
+        self.manifest.write_text(self.manifest.read_text().replace(f"{CERTIFICATES}/", f"{self.pki}/"))
+        self.manifest.write_text(self.manifest.read_text().replace(f": {CERTIFICATES}\n", f": {self.pki}\n"))
+        self.set_flags(
+            {
+                "advertise-address": LOOPBACK,
+                "bind-address": LOOPBACK,
+                "secure-port": str(self.port),
+                "etcd-servers": etcd.url,
+                "etcd-prefix": prefix,
+                "etcd-certfile": None,
+                "etcd-keyfile": None,
+                "endpoint-reconciler-type": "none",
+            }
+        )
+        self.server: ApiServer | None = None
+        self._starts = 0
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """The flags that stand in the manifest."""
+        return dict(StaticPod(self.manifest.read_text(), Path("/")).flags)
+
+    def set_flags(self, changes: t.Mapping[str, str | None]) -> None:
+        """Write flags into the manifest, or (None) take them out; nothing is restarted."""
+        lines = self.manifest.read_text().splitlines()
+        first = lines.index("    - kube-apiserver") + 1
+        found = {**self.flags, **changes} if first < len(lines) else dict(changes)
+        # a quoted scalar of YAML, so that a value may hold anything
+        words = [f"    - '--{flag}={value}'" for flag, value in sorted(found.items()) if value is not None]
+        rest = [line for line in lines[first:] if not line.startswith(("    - --", "    - '--"))]
+        self.manifest.write_text("\n".join([*lines[:first], *words, *rest]) + "\n")
+
+    def sign(self, authority: Pair, *, common_name: str = "front-proxy-client", **how: t.Any) -> None:
+        """Put another pair in the place of the proxy client's."""
+        issue(authority, name(common_name), **{"client": True, **how}).write(self.pki, "front-proxy-client")
+
+    def trust(self, *authorities: Pair) -> None:
+        """Make these the front-proxy CAs of this master."""
+        bundle = self.pki / "front-proxy-ca.crt"
+        texts = []
+        for authority in authorities:
+            authority.write(self.folder / "scratch", "ca")
+            texts.append((self.folder / "scratch" / "ca.crt").read_text())
+        bundle.write_text("".join(texts))
+
+    def start(self) -> None:
+        """Run what the manifest says, and wait until it serves."""
+        self._starts += 1
+        log = self.folder / f"log-{self._starts}"
+        text, flags = self.manifest.read_text(), self.flags
+        self.server = ApiServer(self._program, text, root=Path("/"), etcd=self._etcd, log=log, flags=flags)
+        self.server.wait_until(self.server.is_ready)
+
+    def stop(self) -> None:
+        if self.server is not None:
+            self.server.stop()
+            self.server = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    @property
+    def inventory_line(self) -> str:
+        """A line of an inventory: this machine, and where on it the master is."""
+        return f'{self.name} front_proxy_manifest="{self.manifest}"'
