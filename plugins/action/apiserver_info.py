@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
 
 
 class ActionModule(ActionBase):
@@ -17,12 +18,4 @@ class ActionModule(ActionBase):
         """Run the module; a Python that cannot run it prints no result, and the reason on its error output."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         done = self._execute_module(task_vars=task_vars)
-        if done.get("failed") and "module_stdout" in done:
-            done.pop("module_stdout")
-            said = [line.strip() for line in str(done.pop("module_stderr", None) or "").splitlines() if line.strip()]
-            why = f" (it said: {said[-1]})" if said else ""
-            done["msg"] = (
-                f"The module gave no result on this master{why}: its Python is missing, older than 3.8, or broken; set "
-                "ansible_python_interpreter to one that is 3.8 or newer."
-            )
-        return {**result, **done}
+        return {**result, **explain_silence(done)}

@@ -15,6 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lif
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.carried import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak, unfit_strategy
 
 # Under these names the role keeps the observations, and hosts tell which cluster they belong to.
@@ -22,21 +23,12 @@ _OBSERVED = "front_proxy__observed"
 _CLUSTER = "front_proxy_cluster"
 
 
-def _plain(value: t.Any) -> t.Any:
-    """Copy data out of Ansible's own container types, so that nothing pure ever meets them."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
 def _report(
     name: str, variables: t.Mapping[str, t.Any], active: bool, lost: bool, looked: t.Mapping[str, t.Any] | None
 ) -> Report:
     observed = variables.get(_OBSERVED)
     fresh = observed is not None
-    found = _plain(observed if fresh else looked or {})
+    found = plain(observed if fresh else looked or {})
     failure = ""
     if found.get("unreachable"):
         why = found.get("msg", "no reason given")

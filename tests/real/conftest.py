@@ -16,8 +16,10 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox")]
 
+from make_masters import make_authorities
 from support.ansible_run import Ansible
 from support.apiserver import ApiServer, Etcd
+from support.live import LiveMaster
 
 # The servers of the tests that run now: what they said is part of a failed test's report.
 running: list[ApiServer | Etcd] = []
@@ -123,3 +125,41 @@ def collections_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ansible(collections_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ansible:
     """Ansible, which knows this collection and nothing else."""
     return Ansible(collections_path, tmp_path_factory.mktemp("ansible"))
+
+
+class MakeMaster(t.Protocol):
+    """The type of the fixture ``make_master``."""
+
+    def __call__(self, name: str = "m1", *, of: LiveMaster | None = None, **flags: str | None) -> LiveMaster:
+        """Start a master as kubeadm makes it, with more flags; of: a master of the same cluster."""
+
+
+@pytest.fixture(scope="module")
+def make_master(
+    binaries: str, kubernetes_version: str, etcd: Etcd, tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[MakeMaster]:
+    """Masters that run on this machine; they are stopped when the tests of the module are done."""
+    program = str(shutil.which("kube-apiserver", path=binaries))
+    made: list[LiveMaster] = []
+
+    def make(name: str = "m1", *, of: LiveMaster | None = None, **flags: str | None) -> LiveMaster:
+        master = LiveMaster(
+            program,
+            tmp_path_factory.mktemp("live") / name,
+            authorities=of.authorities if of else make_authorities(bare=False),
+            etcd=etcd,
+            prefix=of.flags["etcd-prefix"] if of else etcd.prefix(),
+            version=kubernetes_version,
+        )
+        # nothing on this machine leads to the address of a Service
+        routing = {"enable-aggregator-routing": "true"}
+        master.set_flags({**routing, **{flag.replace("_", "-"): value for flag, value in flags.items()}})
+        made.append(master)
+        master.start()
+        return master
+
+    try:
+        yield make
+    finally:
+        for master in made:
+            master.stop()

@@ -100,10 +100,10 @@ def load_pair(certificate: Path, key: Path) -> Pair:
     return Pair(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded)
 
 
-def make_authority(subject: x509.Name, *, kind: str = "ecdsa") -> Pair:
-    """A self-signed CA with the extensions of kubeadm's."""
+def make_authority(subject: x509.Name, *, kind: str = "ecdsa", age: int = 0) -> Pair:
+    """A self-signed CA with the extensions of kubeadm's; ``age`` in days."""
     key = make_key(kind)
-    builder = unsigned(subject, subject, key, days=AUTHORITY_DAYS, authority=True)
+    builder = unsigned(subject, subject, key, days=AUTHORITY_DAYS, age=age, authority=True)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
@@ -115,11 +115,15 @@ def issue(
     client: bool = False,
     hosts: t.Sequence[str] = (),
     kind: str = "ecdsa",
+    age: int = 0,
 ) -> Pair:
-    """A certificate signed by ``authority``: for a client, for a server with the names ``hosts``, or for both."""
+    """A certificate signed by ``authority``: for a client, for a server with the names ``hosts``, or for both.
+
+    It is ``age`` days old, and lives for a year.
+    """
     key = make_key(kind)
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH] if client else []
-    builder = unsigned(subject, authority.certificate.subject, key, days=CERTIFICATE_DAYS, authority=False)
+    builder = unsigned(subject, authority.certificate.subject, key, days=CERTIFICATE_DAYS, age=age, authority=False)
     if hosts:
         purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
         names = [general_name(host) for host in hosts]
@@ -136,9 +140,10 @@ def unsigned(
     key: PrivateKey,
     *,
     days: int,
+    age: int,
     authority: bool,
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=age)
     usage = x509.KeyUsage(
         digital_signature=True,
         key_encipherment=True,

@@ -114,7 +114,7 @@ CAUSES = (
     Cause(r"bad status from \S+: 403|Forbidden|forbidden", FORBIDDEN, True),
     Cause(r"x509:|tls: failed to verify|certificate is not valid for|certificate has expired", SERVING),
     Cause(r"no route to host|i/o timeout|Client\.Timeout|deadline exceeded|connection refused", SILENT),
-    Cause(r"cannot route to service with ClusterIP|network is unreachable|handshake timeout|connection reset|EOF|timed? ?out", SILENT),
+    Cause(r"cannot route to service with ClusterIP|network is unreachable|connection reset|EOF|timed? ?out", SILENT),
 )
 
 

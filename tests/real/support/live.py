@@ -4,6 +4,9 @@
 """A master that runs on this machine: a manifest with this machine's paths, and the server that it describes."""
 from __future__ import annotations
 
+import http.client
+import json
+import ssl
 import typing as t
 from pathlib import Path
 
@@ -83,6 +86,37 @@ class LiveMaster:
             authority.write(self.folder / "scratch", "ca")
             texts.append((self.folder / "scratch" / "ca.crt").read_text())
         bundle.write_text("".join(texts))
+
+    @property
+    def front_proxy(self) -> Pair:
+        """The front-proxy CA that kubeadm made for the cluster."""
+        if self.authorities.front_proxy is None:
+            raise AssertionError("the cluster was made without an aggregation layer")
+        return self.authorities.front_proxy
+
+    @property
+    def administrator(self) -> tuple[Path, Path]:
+        """A pair with which the cluster's own CA makes somebody an administrator."""
+        folder = self.folder / "administrator"
+        if not folder.exists():
+            subject = name("kubernetes-admin", "system:masters")
+            issue(self.authorities.cluster, subject, client=True).write(folder, "admin")
+        return folder / "admin.crt", folder / "admin.key"
+
+    def patch(self, path: str, change: t.Mapping[str, t.Any]) -> None:
+        """Change an object of the API, as kubectl patch --type=merge does."""
+        context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
+        context.load_cert_chain(*self.administrator)
+        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=10, context=context)
+        try:
+            headers = {"Content-Type": "application/merge-patch+json"}
+            connection.request("PATCH", path, json.dumps(change), headers)
+            answer = connection.getresponse()
+            body = answer.read().decode()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise AssertionError(f"PATCH {path}: {answer.status} {body}")
 
     def start(self) -> None:
         """Run what the manifest says, and wait until it serves."""

@@ -267,7 +267,7 @@ def test_containers_of_ansible_become_plain(play: Play) -> None:
     class Tagged(dict):  # type: ignore[type-arg]
         """As Ansible's own containers are: a dict, and not quite."""
 
-    plain = front_proxy_plan._plain(Tagged(a=Tagged(b=(1, Tagged()))))
+    plain = front_proxy_plan.plain(Tagged(a=Tagged(b=(1, Tagged()))))
     assert plain == {"a": {"b": [1, {}]}}
     assert not any(isinstance(part, Tagged) for part in (plain, plain["a"], plain["a"]["b"][1]))
 

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge what was observed of all masters, show it to people as a table, and write it down. Runs on the controller."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tempfile
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
+
+display = Display()
+
+# Under this name the role keeps the observations, and hosts tell which cluster they belong to.
+_OBSERVED = "front_proxy__surveyed"
+_CLUSTER = "front_proxy_cluster"
+_COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
+
+
+def _seen(name: str, variables: t.Mapping[str, t.Any]) -> Seen:
+    found = plain(variables.get(_OBSERVED) or {})
+    carried = found.get("carry") or {}
+    cluster = str(carried.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
+    if found.get("manifest") and not found.get("failed"):
+        return Seen(name, cluster, found, "", str(carried.get("container") or "kube-apiserver"))
+    why = str(found.get("msg") or "it was not looked at").strip()
+    return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
+
+
+def _command(variables: t.Mapping[str, t.Any]) -> str:
+    """The command line that configures the masters of this run, to be pasted."""
+    sources = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
+    return " ".join(["ansible-playbook", *(f"-i {shlex.quote(source)}" for source in sources), CONFIGURE])
+
+
+def _report(verdict: Verdict, result: t.Mapping[str, t.Any]) -> str:
+    document = {
+        "format": 1,
+        "time": iso(utc_now()),
+        "clusters": {cluster: list(names) for cluster, names in verdict.clusters.items()},
+        **result,
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file in one step. Raises PlanError."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".front-proxy-report-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise PlanError(f"Cannot write front_proxy_report {path}: {error.strerror}; name another place.") from None
+
+
+class ActionModule(ActionBase):
+    """Find what is wrong with the aggregation layer of all masters of the play."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Judge, show, write."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        dummy, arguments = self.validate_argument_spec(
+            argument_spec={
+                "fail_on": {"type": "str", "default": "will_break", "choices": [*SEVERITIES, "never"]},
+                "target_release": {"type": "str", "default": ""},
+                "report": {"type": "path"},
+                "show": {"type": "bool", "default": True},
+            }
+        )
+        try:
+            require()
+            return {**result, "changed": False, **self._judge(arguments, variables)}
+        except (PkiError, PlanError) as error:
+            # not raised: ansible-core 2.18 would show a traceback with it
+            return {**result, "failed": True, "msg": str(error)}
+
+    def _judge(self, arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        hostvars = variables["hostvars"]
+        names = [str(name) for name in variables["ansible_play_hosts_all"]]
+        seen = [_seen(name, hostvars[name]) for name in names]
+        verdict = judge(seen, command=_command(variables), target_release=arguments["target_release"])
+        findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
+        failing = arguments["fail_on"] != "never" and worst and rank(worst.severity) <= rank(arguments["fail_on"])
+        result: dict[str, t.Any] = {
+            "findings": [found.as_dict() for found in findings],
+            "notes": list(verdict.notes),
+            "worst": worst.severity if worst else "",
+            "headline": headline(worst, several=len(verdict.clusters) > 1) if worst else "",
+            "wrong": bool(failing),
+        }
+        if arguments["show"]:
+            for line in table(verdict):
+                display.display(line.text, color=_COLOURS.get(line.severity))
+        if arguments["report"] and not self._task.check_mode:
+            _write(self._loader.path_dwim(arguments["report"]), _report(verdict, result))
+        return result

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verify masters that run on this machine, as users do: by the playbook, and by the report that it writes."""
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.ansible_run import Ansible
+from support.live import LiveMaster
+
+__all__ = ["Verified", "verify"]
+
+VERIFY = "kubeops.aggregation_layer.verify"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the playbook found, and what it printed."""
+
+    findings: list[dict[str, t.Any]]
+    output: str
+
+    @property
+    def ids(self) -> list[str]:
+        return [found["id"] for found in self.findings]
+
+    @property
+    def table(self) -> list[str]:
+        """What was printed, from the first line of the table on."""
+        lines = self.output.splitlines()
+        starts = ("OK: ", "BROKEN", "AT RISK", "WILL BREAK", "UNTIDY")
+        first = next(number for number, line in enumerate(lines) if line.startswith(starts))
+        return lines[first:]
+
+
+def verify(ansible: Ansible, folder: Path, *masters: LiveMaster, **variables: t.Any) -> Verified:
+    """Run the playbook on these masters; it fails only if it is told to, by ``front_proxy_fail_on``."""
+    inventory, report = folder / "inventory", folder / "report.json"
+    lines = ["[masters]", *(master.inventory_line for master in masters), "[masters:vars]"]
+    lines += ["ansible_connection=local", "ansible_python_interpreter={{ ansible_playbook_python }}"]
+    inventory.write_text("\n".join(lines) + "\n")
+    report.unlink(missing_ok=True)
+    given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
+    output = ansible.playbook(VERIFY, inventory=inventory, variables=given)
+    assert "PRIVATE KEY" not in output + report.read_text()
+    return Verified(json.loads(report.read_text())["findings"], output)
