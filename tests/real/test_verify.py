@@ -46,11 +46,11 @@ def test_a_healthy_master_has_no_finding(healthy: LiveMaster, look: Look) -> Non
 @pytest.fixture
 def kept(healthy: LiveMaster) -> t.Iterator[LiveMaster]:
     """The healthy master, whose pair, modes and manifest a test may change; it runs on as it was."""
-    names = ("front-proxy-client.crt", "front-proxy-client.key")
-    before, manifest = {name: (healthy.pki / name).read_bytes() for name in names}, healthy.manifest.read_text()
+    pair = [healthy.pki / "front-proxy-client.crt", healthy.pki / "front-proxy-client.key"]
+    before, manifest = {path: path.read_bytes() for path in pair}, healthy.manifest.read_text()
     yield healthy
-    for name, content in before.items():
-        (healthy.pki / name).write_bytes(content)
+    for path, content in before.items():
+        path.write_bytes(content)
     (healthy.pki / "front-proxy-client.key").chmod(0o600)
     healthy.manifest.write_text(manifest)
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .api import Answer, Api, Login
 from .files import accept_weak_keys
+from .handshake import offered_client_cas
 
 __all__ = ["read_layer"]
 
@@ -143,7 +144,13 @@ def _kubernetes_service(reader: _Reader) -> dict[str, t.Any] | None:
     """Try the address that every cluster has: that of the Service kubernetes."""
     found = reader.get("/api/v1/namespaces/default/services/kubernetes").json()
     address = ((found or {}).get("spec") or {}).get("clusterIP")
-    return None if not address else {"address": f"{address}:443", "error": dial(address, 443)}
+    if not address:
+        return None
+    error = dial(address, 443)
+    # a kube-apiserver asks for client certificates; a proxy that answers for every address does not
+    if error is None and offered_client_cas(address, 443)["names"] == []:
+        error = "a server answers there that is no kube-apiserver"
+    return {"address": f"{address}:443", "error": error}
 
 
 def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) -> dict[str, t.Any]:

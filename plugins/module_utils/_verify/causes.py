@@ -11,7 +11,7 @@ import typing as t
 
 from .model import BROKEN, Kind
 
-__all__ = ["CAUSES", "KINDS", "Cause", "decode", "message_of"]
+__all__ = ["CAUSES", "KINDS", "SILENT_ADDRESS", "Cause", "decode", "message_of"]
 
 _CHECK = "staging/src/k8s.io/kube-aggregator/pkg (controllers/status and apiserver/handler_proxy.go)"
 

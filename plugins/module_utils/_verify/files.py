@@ -16,7 +16,7 @@ from .._pki.names import PRIVILEGED_ORGANIZATION
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
 
-__all__ = ["KINDS", "judge_files"]
+__all__ = ["KINDS", "judge_files", "usages"]
 
 #: How long before its end a certificate is reported. A CA takes longer to replace than a pair.
 PAIR_NOTICE, CA_NOTICE = timedelta(days=30), timedelta(days=180)
@@ -289,11 +289,11 @@ def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
         yield finding(WRONG_NAME, view.where, evidence, name=str(leaf.common_name), command=view.command)
     limits = usages(leaf)
     if limits is None:
-        yield finding(NO_USAGE, view.where, shown, new_pair=new_pair)
+        yield finding(NO_USAGE, view.where, shown, new_pair=view.other_pair)
     elif not leaf.client_auth:
-        yield finding(WRONG_USAGE, view.where, shown, new_pair=new_pair)
+        yield finding(WRONG_USAGE, view.where, shown, new_pair=view.other_pair)
     if PRIVILEGED_ORGANIZATION in leaf.organizations:
-        yield finding(ADMIN, view.where, shown, new_pair=new_pair)
+        yield finding(ADMIN, view.where, shown, new_pair=view.other_pair)
     if leaf.signature_hash in WEAK_HASHES:
         severity = "" if view.before("1.24") else BROKEN
         yield finding(

@@ -12,13 +12,13 @@ from .._plan.errors import PlanError
 from .._plan.wish import parse_release
 from .apiservices import judge_apiservices
 from .catalogue import CATALOGUE, NOT_READ, NOT_SEEN, UNCLEAR
-from .causes import message_of
+from .causes import SILENT_ADDRESS, message_of
 from .files import judge_files
 from .flags import judge_flags
 from .model import BROKEN, WILL_BREAK, Finding, finding, rank
 from .reuse import judge_reuse
 from .running import judge_running
-from .surroundings import judge_surroundings
+from .surroundings import NO_ROUTE, judge_surroundings
 from .trust import judge_trust
 from .view import View, read_view
 
@@ -89,6 +89,8 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
     more, explained = judge_apiservices(cluster, views, blamed)
     findings += more
+    silent = {host for each in more if each.kind is SILENT_ADDRESS for host in each.hosts}
+    findings = [each for each in findings if each.kind is not NO_ROUTE or not silent.issuperset(each.hosts)]
     live = [view for view in views if view.master.live and view.facts["process"]]
     if live and not any(view.layer for view in live):
         why = [

@@ -11,6 +11,7 @@ from .._argv import last_value, same_value
 from .._pki.certificate import is_signed_by
 from .._plan.flags import read_list
 from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
+from .files import usages
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
 
@@ -106,6 +107,7 @@ def _refused_though_right(view: View) -> list[str]:
         certificate.host in (key.facts.get("loads_with") or ())
         and any(is_signed_by(leaf, ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
         and leaf.not_before <= view.now < leaf.not_after
+        and (usages(leaf) is None or leaf.client_auth)
         and (not names or leaf.common_name in names)
     )
     status = view.probe.get("status")

@@ -12,7 +12,7 @@ from .._manifest.pod import defines_same_pod
 from .model import AT_RISK, Finding, Kind, finding
 from .view import View
 
-__all__ = ["CLOCK_SECONDS", "KINDS", "judge_surroundings"]
+__all__ = ["CLOCK_SECONDS", "KINDS", "NO_ROUTE", "judge_surroundings"]
 
 #: By how many seconds clocks may be apart: the time that a look at a master takes counts, too.
 CLOCK_SECONDS = 60

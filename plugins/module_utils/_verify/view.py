@@ -19,7 +19,7 @@ from .._pki.der import outline
 from .._pki.errors import PkiError
 from .._plan.errors import PlanError
 from .._plan.flags import read_list
-from .._plan.master import Master, Seen
+from .._plan.master import DEFAULT_FOLDER, Master, Seen
 from .._plan.wish import parse_release
 
 __all__ = ["CONFIGURE", "Bundle", "View", "describe", "read_bundle", "read_view", "subject_of"]
@@ -165,11 +165,32 @@ class View:
         return bool(key.get("exists"))
 
     @property
+    def _kubeadm_folder(self) -> str:
+        """The folder in which kubeadm can sign a pair for this master; empty if it cannot."""
+        made_by_kubeadm = any(name.startswith("kubeadm.kubernetes.io/") for name in self.master.pod.annotations)
+        seen = self.file(CERT_FLAG)
+        named = seen is not None and seen.host.endswith("/front-proxy-client.crt")
+        return seen.host.rpartition("/")[0] if seen and named and made_by_kubeadm and self.can_sign else ""
+
+    def _by_kubeadm(self, command: str) -> str:
+        folder = self._kubeadm_folder
+        return f"kubeadm {command}" + ("" if folder == DEFAULT_FOLDER else f" --cert-dir={folder}")
+
+    @property
     def new_pair(self) -> str:
-        """How this master gets a new pair."""
-        if self.can_sign and any(name.startswith("kubeadm.kubernetes.io/") for name in self.master.pod.annotations):
-            return f"run on {self.name}: kubeadm certs renew front-proxy-client"
+        """How this master gets a new pair with the subject and usages of the old one."""
+        if self._kubeadm_folder:
+            return f"run on {self.name}: {self._by_kubeadm('certs renew front-proxy-client')}"
         return f"run: {self.command} (the key of the CA must be in front_proxy_pki_dir on the controller)"
+
+    @property
+    def other_pair(self) -> str:
+        """How this master gets a pair that is not like the old one, whose subject and usages kubeadm would keep."""
+        folder = self._kubeadm_folder
+        if folder:
+            removed = f"rm {folder}/front-proxy-client.crt {folder}/front-proxy-client.key"
+            return f"run on {self.name}: {removed} && {self._by_kubeadm('init phase certs front-proxy-client')}"
+        return self.new_pair
 
     @property
     def routes(self) -> bool:

@@ -111,6 +111,7 @@ class SampleApiServer:
         self.port = free_port()
         self.audit = folder / "audit.log"
         self._services: list[Service] = []
+        self._argv: list[str] = []
 
     def __enter__(self) -> SampleApiServer:
         program = self._bed.parts.binaries / "sample-apiserver"
@@ -139,9 +140,15 @@ class SampleApiServer:
             "audit-policy-file": str(policy),
             "audit-log-path": str(self.audit),
         }
-        argv = [str(program), *(f"--{name}={value}" for name, value in flags.items())]
-        self._services.append(Service("sample-apiserver", argv, self._folder / "sample-apiserver.log"))
+        self._argv = [str(program), *(f"--{name}={value}" for name, value in flags.items())]
+        self._services.append(Service("sample-apiserver", self._argv, self._folder / "sample-apiserver.log"))
         return self
+
+    def restart(self, *flags: str) -> None:
+        """Start it again with more flags."""
+        self._services.pop().stop()
+        argv = [*self._argv, *flags]
+        self._services.append(Service("sample-apiserver", argv, self._folder / "sample-apiserver.log"))
 
     def __exit__(self, *_exc: object) -> None:
         for service in reversed(self._services):

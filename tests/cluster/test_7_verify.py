@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""verify on a whole cluster: no false alarm, faults that need an extension API server, fixes pasted from its table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from conftest import Cluster
+from watch.extension import GROUP, SampleApiServer
+from watch.master import PKI, wait_for
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sandbox"))
+
+from kubeadm_pki import issue, load_pair, make_authority, name
+
+VERIFY = "kubeops.aggregation_layer.verify"
+CONFIG_MAP = ("--namespace=kube-system", "configmap", "extension-apiserver-authentication")
+APISERVICE = f"v1alpha1.{GROUP}"
+
+# What kube-proxy would do for the one Service that every cluster has.
+SERVICE_ADDRESS = "10.96.0.1"
+KUBE_PROXY = """\
+defaults
+  mode tcp
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+listen kubernetes
+  bind {service}:443
+  server here {address}:6443
+"""
+
+
+class Verified(t.NamedTuple):
+    """What was found, and what was printed."""
+
+    findings: list[dict[str, t.Any]]
+    output: str
+
+    @property
+    def ids(self) -> list[str]:
+        return [found["id"] for found in self.findings]
+
+
+def verify(cluster: Cluster, **variables: t.Any) -> Verified:
+    """Run the playbook; it fails only if it is told to, by ``front_proxy_fail_on``."""
+    report = cluster.folder / "report.json"
+    report.unlink(missing_ok=True)
+    given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
+    run = cluster.ansible.run(VERIFY, **given)
+    assert "PRIVATE KEY" not in run.output + report.read_text()
+    assert {counts.changed for counts in run.recap.values()} == {0}
+    return Verified(json.loads(report.read_text())["findings"], run.output)
+
+
+def wait_until_found(cluster: Cluster, *ids: str) -> Verified:
+    """Verify until just this is found: kube-apiserver checks an APIService every 30 s."""
+    seen: list[Verified] = []
+
+    def found() -> bool:
+        seen.append(verify(cluster))
+        return seen[-1].ids == list(ids)
+
+    try:
+        wait_for(found, f"findings {ids}", seconds=75)
+    except AssertionError:
+        raise AssertionError(seen[-1].output) from None
+    return seen[-1]
+
+
+def paste(cluster: Cluster, fix: str) -> None:
+    """Do what a fix says: a command for the controller, or for a host."""
+    where, _colon, command = fix.partition(": ")
+    words = shlex.split(command)
+    if where == "run":
+        assert words[:2] == ["ansible-playbook", "-i"], fix
+        cluster.ansible.run(words[3], *words[4:], front_proxy_pki_dir=str(cluster.folder / "pki"))
+    else:
+        (master,) = [each for each in cluster.masters if where == f"run on {each.name}"]
+        master.node.run("sh", "-c", command)
+
+
+def publish_only_what_is_held(cluster: Cluster) -> None:
+    """Take what earlier tests left out of the ConfigMap, as the finding ca-still-trusted advises."""
+    data = {
+        "requestheader-client-ca-file": cluster.masters[0].read("front-proxy-ca.crt").decode(),
+        "requestheader-allowed-names": '["front-proxy-client"]',
+    }
+    cluster.bed.kubectl("patch", *CONFIG_MAP, "--type=merge", f"--patch={json.dumps({'data': data})}")
+
+
+@pytest.fixture(scope="module")
+def kubeadm(whole_cluster: Cluster) -> Cluster:
+    """The cluster as kubeadm made it: without kube-proxy."""
+    whole_cluster.bring("kubeadm")
+    publish_only_what_is_held(whole_cluster)
+    return whole_cluster
+
+
+def test_kubeadms_own_cluster_has_no_finding(kubeadm: Cluster) -> None:
+    for master in kubeadm.masters:
+        text = KUBE_PROXY.format(service=SERVICE_ADDRESS, address=master.address)
+        master.node.path("/etc/haproxy/service.cfg").write_text(text, encoding="utf-8")
+        master.node.run("ip", "address", "add", f"{SERVICE_ADDRESS}/32", "dev", "lo")
+        master.node.run("haproxy", "-D", "-f", "/etc/haproxy/service.cfg")
+    before = [master.checksums() for master in kubeadm.masters]
+    try:
+        verified = verify(kubeadm, front_proxy_fail_on="untidy")
+    finally:
+        for master in kubeadm.masters:
+            master.node.run("pkill", "-KILL", "-x", "haproxy")
+            master.node.run("ip", "address", "delete", f"{SERVICE_ADDRESS}/32", "dev", "lo")
+    assert verified.findings == [], verified.output
+    assert "OK: the aggregation layer works, no finding on 3 masters of 1 cluster" in verified.output
+    assert [master.checksums() for master in kubeadm.masters] == before
+
+
+def test_a_service_whose_address_does_not_answer(kubeadm: Cluster, flunders: SampleApiServer) -> None:
+    broken = wait_until_found(kubeadm, "service-address-silent")
+    (found,) = broken.findings
+    assert found["hosts"] == ["m1", "m2", "m3"] and found["front_proxy"]
+    paste(kubeadm, found["fix"])
+    kubeadm.wait_until_ready()
+    wait_until_found(kubeadm)  # nothing: and this is the cluster after configure, too
+
+
+def test_an_extension_api_server_with_another_ca_bundle(
+    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+) -> None:
+    right = kubeadm.bed.kubectl("get", "apiservice", APISERVICE, "--output=jsonpath={.spec.caBundle}")
+    make_authority(name("stranger")).write(tmp_path, "stranger")
+    wrong = kubeadm.bed.kubectl(
+        *("create", "secret", "generic", "x", f"--from-file=ca={tmp_path}/stranger.crt", "--dry-run=client"),
+        "--output=jsonpath={.data.ca}",
+    )
+
+    def give(bundle: str) -> None:
+        patch = json.dumps({"spec": {"caBundle": bundle}})
+        kubeadm.bed.kubectl("patch", "apiservice", APISERVICE, "--type=merge", f"--patch={patch}")
+
+    give(wrong)
+    (found,) = wait_until_found(kubeadm, "extension-certificate-not-trusted").findings
+    assert not found["front_proxy"] and "The front proxy is not at fault" in found["consequence"]
+    assert found["hosts"] == ["m1", "m2", "m3"] and "x509: " in found["evidence"][0]
+    give(right)
+    wait_until_found(kubeadm)
+
+
+def test_an_extension_api_server_that_pins_an_old_ca(
+    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+) -> None:
+    make_authority(name("front-proxy-ca")).write(tmp_path, "old")
+    flunders.restart(f"--requestheader-client-ca-file={tmp_path}/old.crt")
+    (found,) = wait_until_found(kubeadm, "extension-refuses-the-pair").findings
+    assert not found["front_proxy"] and "--requestheader-client-ca-file" in found["fix"]
+    flunders.restart()
+    wait_until_found(kubeadm)
+
+
+def test_an_expired_pair_is_renewed_as_the_table_says(
+    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+) -> None:
+    second = kubeadm.masters[1]
+    for file in ("front-proxy-ca.crt", "front-proxy-ca.key"):
+        (tmp_path / file).write_bytes(second.read(file))
+    authority = load_pair(tmp_path / "front-proxy-ca.crt", tmp_path / "front-proxy-ca.key")
+    issue(authority, name("front-proxy-client"), client=True, age=400).write(tmp_path, "front-proxy-client")
+    for file in ("front-proxy-client.key", "front-proxy-client.crt"):
+        second.node.path(f"{PKI}/{file}").write_bytes((tmp_path / file).read_bytes())
+    expired = verify(kubeadm)
+    assert expired.ids == ["pair-expired"] and expired.findings[0]["hosts"] == ["m2"], expired.output
+    paste(kubeadm, expired.findings[0]["fix"])
+    wait_until_found(kubeadm)
