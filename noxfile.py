@@ -187,11 +187,12 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session(tags=["docs", "lint"])
 def docs(session: nox.Session) -> None:
-    """The documentation of modules and role, and docs/reference, which is made from it."""
+    """The documentation of modules and role, and docs/reference and docs/findings.md, which are made from it."""
     box = Box(session, *DOCS)
     what = ("--plugin-docs", "--validate-collection-refs", "self", "--skip-rstcheck")
     box.run("antsibull-docs", "lint-collection-docs", *what, ".")
     box.run("python", "tests/tools/reference.py", "--check")
+    box.run("python", "tests/tools/findings.py", "--check")
 
 
 @nox.session(tags=["lint"])

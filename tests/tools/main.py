@@ -53,15 +53,19 @@ def shell() -> int:
 
 
 def reference() -> int:
-    """Write docs/reference from the documentation of the plugins and the role."""
+    """Write docs/reference and docs/findings.md from the documentation of the plugins and the role, and their data."""
     with locked("cache", shared=True), locked("reference"):
         folder = environment(*DOCS)
         tree = copy_tree("reference", keep_output=False)
         env = with_environment(folder, survey()[1])
         env["ANSIBLE_COLLECTIONS_PATH"] = str(tree.parents[2])
         env["HOME"] = str(make_home(tree.parents[2] / "home", str(folder / "bin" / "python")))
-        script = ROOT / "tests" / "tools" / "reference.py"
-        return subprocess.run([str(folder / "bin" / "python"), str(script)], cwd=ROOT, env=env, check=False).returncode
+        for name in ("reference.py", "findings.py"):
+            script = ROOT / "tests" / "tools" / name
+            done = subprocess.run([str(folder / "bin" / "python"), str(script)], cwd=ROOT, env=env, check=False)
+            if done.returncode:
+                return done.returncode
+        return 0
 
 
 def clean() -> int:
