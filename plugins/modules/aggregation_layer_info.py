@@ -89,8 +89,8 @@ layer:
     - V(user) is who asked, V(status) what the first request gave, V(error) why it gave nothing.
     - V(published) is the data of the ConfigMap C(extension-apiserver-authentication).
     - V(apiservices) lists those that lead to a Service, V(through) what they answer through this master, V(services)
-      where the Services lead and whether that answers, V(unavailable) those that this kube-apiserver itself counts as
-      unavailable.
+      where the Services of those that do not answer lead and whether that answers, V(unavailable) those that this
+      kube-apiserver itself counts as unavailable.
   returned: success
   type: dict
   sample:

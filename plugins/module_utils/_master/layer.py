@@ -185,10 +185,8 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         return found
     found["apiservices"] = [_describe_apiservice(item) for item in listed.get("items") or ()]
     remote = [each for each in found["apiservices"] if each["service"]]
-    services = {f"{each['service']['namespace']}/{each['service']['name']}": each["service"] for each in remote}
     with ThreadPoolExecutor(_WORKERS) as pool:
         through = pool.map(reader.through, remote)
-        looked = pool.map(reader.service, services.values())
         if remote:
             # more than a MiB: only where there is something to learn from it
             metrics = reader.get("/metrics")
@@ -197,7 +195,10 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         if dial_kubernetes:
             found["kubernetes_service"] = _kubernetes_service(reader)
         found["through"] = {each["name"]: answer for each, answer in zip(remote, through)}
-        found["services"] = dict(zip(services, looked))
+        # where one does not answer: why not. Trying a silent address takes time.
+        silent = [each["service"] for each in remote if found["through"][each["name"]]["status"] != 200]
+        services = {f"{service['namespace']}/{service['name']}": service for service in silent}
+        found["services"] = dict(zip(services, pool.map(reader.service, services.values())))
     # the local ones are always there, and many
     found["apiservices"] = remote
     return found
