@@ -32,12 +32,14 @@ _CLUSTER = "front_proxy_cluster"
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
-def _seen(name: str, variables: t.Mapping[str, t.Any]) -> Seen:
+def _seen(name: str, variables: t.Mapping[str, t.Any], active: bool) -> Seen:
     found = plain(variables.get(_OBSERVED) or {})
     carried = found.get("carry") or {}
     cluster = str(carried.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
     if found.get("manifest") and not found.get("failed"):
         return Seen(name, cluster, found, "", str(carried.get("container") or "kube-apiserver"))
+    if not found and not active:
+        return Seen(name, cluster, None, left_out=True)
     why = str(found.get("msg") or "it was not looked at").strip()
     return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
 
@@ -88,6 +90,7 @@ class ActionModule(ActionBase):
                 "target_release": {"type": "str", "default": ""},
                 "report": {"type": "path"},
                 "show": {"type": "bool", "default": True},
+                "members": {"type": "list", "elements": "str", "default": []},
             }
         )
         try:
@@ -99,8 +102,9 @@ class ActionModule(ActionBase):
 
     def _judge(self, arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         hostvars = variables["hostvars"]
-        names = [str(name) for name in variables["ansible_play_hosts_all"]]
-        seen = [_seen(name, hostvars[name]) for name in names]
+        active = {str(name) for name in variables["ansible_play_batch"]}
+        names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
+        seen = [_seen(name, hostvars[name], name in active) for name in names if name in hostvars]
         verdict = judge(seen, command=_command(variables), target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = arguments["fail_on"] != "never" and worst and rank(worst.severity) <= rank(arguments["fail_on"])

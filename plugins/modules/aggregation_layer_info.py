@@ -129,6 +129,12 @@ key_fits:
   type: dict
   sample:
     /etc/kubernetes/pki/sa.key: []
+ca_key_fits:
+  description: The front-proxy CAs, as paths, beside which lies the key that fits them, so that they can sign a pair.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/kubernetes/pki/front-proxy-ca.crt]
 probe:
   description:
     - This and everything else is as M(kubeops.aggregation_layer.apiserver_info) returns it.

@@ -42,6 +42,13 @@ options:
     description:
       - A file on the controller into which the findings are written as JSON. Not in check mode.
     type: path
+  members:
+    description:
+      - All masters of the inventory, also those that are not part of this play. Where one of them was not looked at,
+        nothing is said about what no master has any more.
+    type: list
+    elements: str
+    default: []
   show:
     description:
       - Whether to show the table.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import typing as t
 
 from .._argv import flag_values, last_value
@@ -67,6 +68,16 @@ def _kubelet_client_ca(processes: t.Sequence[Process], places: Places) -> str | 
     return match.group(1) if match else None
 
 
+def _signing_cas(files: t.Mapping[str, t.Mapping[str, t.Any]], places: Places) -> list[str]:
+    """List the front-proxy CAs (paths) whose key lies beside them, so that a pair can be signed on this master."""
+    fitting = []
+    for path, file in files.items():
+        key = os.path.join(os.path.dirname(path), _CA_KEY)
+        if file.get("kind") == "certificates" and (files.get(key) or {}).get("kind") == "private_key":
+            fitting += [path] * loads_together(places.real(path), places.real(key))
+    return fitting
+
+
 def _public_keys(path: str) -> list[str]:
     try:
         text = read_regular(path).decode("utf-8", "replace")
@@ -125,6 +136,7 @@ def survey(
     Returns the observation as documented in the module ``aggregation_layer_info``. Raises MasterError.
     """
     places = Places(root)
+    began = time.time()  # before anything is waited for, so that the clocks can be compared
     processes = list_processes() if places.live else []
     kubelet_ca = _kubelet_client_ca(processes, places)
     text = describe_manifest(manifest, places)["text"]
@@ -147,7 +159,10 @@ def survey(
         for path in paths
     }
     cas = [path for path, file in found["files"].items() if file.get("kind") == "certificates"]
+    if controller_clock is not None:
+        found["clock_skew"] = round(began - controller_clock, 3)
     found["kubelet_client_ca"] = kubelet_ca
+    found["ca_key_fits"] = _signing_cas(found["files"], places)
     found["public_keys"] = {path: _public_keys(places.real(path)) for path in sorted(account_keys)}
     found["key_fits"] = {
         path: [ca for ca in cas if loads_together(places.real(ca), places.real(path))]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from .._pki.ca import WEAK_HASHES
 from .._pki.certificate import Certificate, is_signed_by, load_x509
@@ -18,7 +18,8 @@ from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
 
 __all__ = ["KINDS", "judge_files", "usages"]
 
-#: How long before its end a certificate is reported. A CA takes longer to replace than a pair.
+#: How long before its end a certificate is reported, but not before it has lived for three quarters of its life.
+#: A CA takes longer to replace than a pair.
 PAIR_NOTICE, CA_NOTICE = timedelta(days=30), timedelta(days=180)
 
 _X509 = "staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go"
@@ -150,7 +151,9 @@ CA_EXPIRED = Kind(
     severity=BROKEN,
     title="the front-proxy CA that signed the pair has expired",
     consequence="kube-apiserver and extension API servers refuse the pair (401). Renewing the pair does not help.",
-    fix="put a new front-proxy CA into front_proxy_pki_dir on the controller, and run: {command}",
+    fix="put a new front-proxy CA with its key into the cluster's folder in front_proxy_pki_dir on the controller, "
+    "and run: "
+    "{command} -e front_proxy_ca_from=controller",
     cause="Let front-proxy-ca.crt grow older than ten years.",
     source=f"{_X509}; kubeadm issue 2553",
 )
@@ -217,6 +220,10 @@ KINDS = (
 )
 
 
+def _ends_soon(certificate: Certificate, now: datetime, notice: timedelta) -> bool:
+    return certificate.not_after - now < min(notice, (certificate.not_after - certificate.not_before) / 4)
+
+
 def usages(certificate: Certificate) -> frozenset[str] | None:
     """The dotted names of the extended key usages; None if the certificate limits nothing."""
     with quiet():
@@ -262,7 +269,7 @@ def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
         return
     if signer.not_after <= now:
         yield finding(CA_EXPIRED, view.where, f"{path}: {describe(signer)}", command=command)
-    elif signer.not_after - now < CA_NOTICE:
+    elif _ends_soon(signer, now, CA_NOTICE):
         yield finding(CA_EXPIRES, view.where, f"{path}: {describe(signer)}", when=iso(signer.not_after)[:10])
     for ca in view.cas:
         if ca is not signer and ca.not_after <= now and ca.key_fingerprint != signer.key_fingerprint:
@@ -280,7 +287,7 @@ def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
     elif leaf.not_before > now:
         evidence = f"{shown}, valid from {iso(leaf.not_before)}; the clock of {view.name} says {iso(now)}"
         yield finding(NOT_YET, view.where, evidence, new_pair=new_pair)
-    elif leaf.not_after - now < PAIR_NOTICE:
+    elif _ends_soon(leaf, now, PAIR_NOTICE):
         yield finding(EXPIRES, view.where, shown, when=iso(leaf.not_after)[:10], new_pair=new_pair)
     names = view.list_flag("requestheader-allowed-names")
     # a list of nothing but empty names is a finding of its own

@@ -29,13 +29,17 @@ _ORDER = {kind.id: number for number, kind in enumerate(CATALOGUE)}
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of looking at a master: facts (of aggregation_layer_info), or why there are none."""
+    """What came of looking at a master: facts (of aggregation_layer_info), or why there are none.
+
+    left_out: it is a master of the cluster, and this run was told not to look at it.
+    """
 
     name: str
     cluster: str
     facts: t.Mapping[str, t.Any] | None
     failure: str = ""
     container: str = "kube-apiserver"
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     findings: list[Finding] = []
     notes: list[str] = []
     for each in seen:
+        if each.left_out:
+            notes.append(f"{each.name}: it was left out of this run, so what it trusts is not known.")
+            continue
         if each.facts is None:
             findings.append(finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at"))
             continue
@@ -137,5 +144,7 @@ def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> 
         notes += more
     kept = [each for each in (_at_target(found, target) for found in findings) if each]
     kept.sort(key=lambda each: (rank(each.severity), _ORDER[each.kind.id], each.cluster, each.hosts))
-    names = {cluster: tuple(each.name for each in members) for cluster, members in clusters.items()}
+    names = {
+        cluster: tuple(each.name for each in members if not each.left_out) for cluster, members in clusters.items()
+    }
     return Verdict(tuple(kept), tuple(dict.fromkeys(notes)), names)

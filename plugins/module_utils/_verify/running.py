@@ -79,7 +79,8 @@ def _not_seen_in_container(view: View) -> list[str]:
     shown = []
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):
         seen = view.file(flag)
-        if seen and seen.exists and seen.facts.get("in_container") is False:
+        # what was compared is the same path in both, so it says nothing of a folder that is mounted at another place
+        if seen and seen.exists and seen.host == seen.path and seen.facts.get("in_container") is False:
             shown.append(f"the container sees another file at {seen.path} than {seen.host} on the host")
     return shown
 

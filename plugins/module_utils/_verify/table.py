@@ -69,7 +69,8 @@ def table(verdict: Verdict) -> list[Line]:
     lines = [line for found in verdict.findings for line in _block(found, several=several)]
     lines += [Line(f"note: {note}", "") for note in verdict.notes]
     masters = sum(len(names) for names in verdict.clusters.values())
-    looked = f"{_count(masters, 'master')} of {_count(len(verdict.clusters), 'cluster')}"
+    clusters = sum(bool(names) for names in verdict.clusters.values())
+    looked = f"{_count(masters, 'master')} of {_count(clusters, 'cluster')}"
     if not verdict.findings:
         return [Line(f"OK: the aggregation layer works, no finding on {looked}", "ok"), *lines]
     counts = [

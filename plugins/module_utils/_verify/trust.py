@@ -10,7 +10,7 @@ import typing as t
 
 from .._pki.certificate import Certificate
 from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .view import View, describe, read_bundle
+from .view import CA_FLAG, View, describe, read_bundle
 
 __all__ = ["KINDS", "NAMESPACE_AND_NAME", "judge_trust", "published_cas"]
 
@@ -25,7 +25,7 @@ DIFFERENT = Kind(
     consequence="A request is accepted through one master and refused through another; extension API servers trust "
     "one more "
     "CA for every master that goes its own way.",
-    fix="run: {command} -e front_proxy_ca_from={host}",
+    fix="run: {command} -e front_proxy_ca_from={host}{first}",
     cause="Let kubeadm init make a front-proxy CA on each master.",
     source="puppetlabs-kubernetes issue 275, Kubernetes issue 63486, metrics-server issue 58",
 )
@@ -117,7 +117,13 @@ def _masters_agree(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]
     # a master whose pair has a fault of its own says nothing about the others
     signers = {view.signer.key_fingerprint for view in holding if view.signer}
     if not frozenset.intersection(*keys) or any(not signers <= each for each in keys):
-        yield finding(DIFFERENT, (cluster, names), *shown, command=holding[0].command, host=holding[0].name)
+        chosen = next((view for view in holding if view.can_sign), holding[0])
+        bundle = chosen.file(CA_FLAG)
+        first = ""
+        if chosen.can_sign and bundle:
+            files = bundle.host.rpartition("/")[0] + "/front-proxy-ca.{crt,key}"
+            first = f" (first copy {files} of {chosen.name} to the folder {cluster} in front_proxy_pki_dir, mode 0600)"
+        yield finding(DIFFERENT, (cluster, names), *shown, command=chosen.command, host=chosen.name, first=first)
     elif len(set(keys)) > 1:
         yield finding(BUNDLES, (cluster, names), *shown)
     lists = {view.name: frozenset(view.list_flag("requestheader-allowed-names")) for view in holding}

@@ -159,10 +159,7 @@ class View:
     def can_sign(self) -> bool:
         """Whether the key of the front-proxy CA lies beside it, where kubeadm looks for it."""
         seen = self.file(CA_FLAG)
-        if seen is None:
-            return False
-        key = self.facts["files"].get(seen.host.rpartition("/")[0] + "/front-proxy-ca.key") or {}
-        return bool(key.get("exists"))
+        return seen is not None and seen.host in (self.facts.get("ca_key_fits") or ())
 
     @property
     def _kubeadm_folder(self) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     NOW,
     YEAR,
     kubeadm,
+    make_ca,
     make_leaf,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import Layer
@@ -51,8 +52,9 @@ def run(hosts: t.Mapping[str, Variables], check: bool = False, **arguments: t.An
         shared_loader_obj=None,
     )
     variables = {
-        "hostvars": {name: {"front_proxy__surveyed": found} for name, found in hosts.items()},
+        "hostvars": {"m9": {}, **{name: {"front_proxy__surveyed": found} for name, found in hosts.items()}},
         "ansible_play_hosts_all": list(hosts),
+        "ansible_play_batch": list(hosts),
         "ansible_inventory_sources": ["/in my/hosts"],
     }
     result: Variables = action.run(task_vars=variables)
@@ -102,6 +104,14 @@ def test_masters_that_could_not_be_seen_are_findings(shown: t.List[str]) -> None
         (["m2"], ["unreachable: no route"]),
         (["m3"], ["There is no manifest."]),
     ]
+
+
+def test_a_master_that_the_run_leaves_out_is_a_note(shown: t.List[str]) -> None:
+    old = {**Layer(kubeadm(), published=[make_ca(), make_ca("old", "old")]).facts(), "carry": {}}
+    assert [found["id"] for found in run({"m1": old})["findings"]] == ["ca-still-trusted"]
+    result = run({"m1": old}, members=["m1", "m9", "nobody"])
+    assert result["findings"] == [] and "m9: it was left out of this run" in result["notes"][0]
+    assert "no finding on 1 master of 1 cluster" in shown[-2]
 
 
 def test_the_report_is_written_in_one_step(shown: t.List[str], tmp_path: Path) -> None:

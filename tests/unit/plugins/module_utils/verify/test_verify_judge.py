@@ -15,6 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    DAY,
     NOW,
     PKI,
     YEAR,
@@ -140,16 +141,40 @@ def test_a_single_file_mount_hides_a_new_file() -> None:
     assert found.kind.id == "files-not-loaded" and "the container sees another file" in found.evidence[0]
 
 
+def test_a_folder_that_is_mounted_elsewhere_is_not_judged() -> None:
+    facts = Layer(kubeadm()).facts()
+    text = facts["manifest"]["text"].replace(f"      path: {PKI}\n", "      path: /srv/pki\n")
+    facts["manifest"]["text"] = text
+    moved = {path.replace(PKI, "/srv/pki"): {**file, "in_container": False} for path, file in facts["files"].items()}
+    for file in moved.values():
+        file["loads_with"] = [path.replace(PKI, "/srv/pki") for path in file.get("loads_with") or ()]
+    facts["files"] = moved
+    assert ids(look(Seen("m1", "kubernetes", facts))) == []
+
+
+def test_a_short_life_is_no_reason_for_an_alarm() -> None:
+    fake = kubeadm().put_pair(make_leaf(start=NOW - DAY, validity=20 * DAY))
+    assert ids(look(fake)) == []
+    old = kubeadm().put_pair(make_leaf(start=NOW - 16 * DAY, validity=20 * DAY))
+    assert ids(look(old)) == ["pair-expires-soon"]
+
+
+def test_different_cas_name_the_master_whose_ca_can_sign() -> None:
+    both = [make_ca(), make_ca("other")]
+    fits = {"ca_key_fits": [f"{PKI}/front-proxy-ca.crt"]}
+    one, two = Layer(kubeadm("m1"), published=both), Layer(kubeadm("m2", ca="other"), published=both, more=fits)
+    (found,) = look(one, two).findings
+    assert f"-e front_proxy_ca_from=m2 (first copy {PKI}/front-proxy-ca.{{crt,key}} of m2" in found.fix
+
+
 def test_kubeadm_renews_where_it_can() -> None:
     fake = kubeadm().put_pair(make_leaf(start=NOW - 2 * YEAR))
     assert COMMAND in look(fake).findings[0].fix
     fake.text = fake.text.replace("metadata:\n", "metadata:\n  annotations:\n    kubeadm.kubernetes.io/a: b\n")
-    layer = Layer(fake)
-    layer.more = {"files": {**layer.facts()["files"], f"{PKI}/front-proxy-ca.key": {"exists": True}}}
+    layer = Layer(fake, more={"ca_key_fits": [f"{PKI}/front-proxy-ca.crt"]})
     assert look(layer).findings[0].fix == "run on m1: kubeadm certs renew front-proxy-client"
     # which keeps the usages of the old certificate
     fake.put_pair(make_leaf(usage="server"))
-    layer.more = {"files": {**Layer(fake).facts()["files"], f"{PKI}/front-proxy-ca.key": {"exists": True}}}
     assert look(layer).findings[0].fix.endswith("&& kubeadm init phase certs front-proxy-client")
 
 
