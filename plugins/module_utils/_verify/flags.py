@@ -34,7 +34,7 @@ HALF_PAIR = Kind(
     consequence="kube-apiserver ignores it without a word and shows no certificate, so extension API servers take "
     "every "
     "request for an anonymous one (403).",
-    fix="run: {command} (it sets --{missing})",
+    fix="run: {command}  # it sets --{missing}",
     cause="Take --proxy-client-key-file out of the manifest, or write it twice in place of --proxy-client-cert-file.",
     source=f"{_AGGREGATOR}: the pair is loaded only if both are set; metrics-server issue 623",
 )
@@ -75,7 +75,7 @@ NAMES_BLANK = Kind(
     title="--requestheader-allowed-names holds nothing but an empty name",
     consequence="No certificate has an empty name, so every front proxy is refused (401); kube-apiserver 1.36 does not "
     "start with it.",
-    fix="run: {command} (in a manifest, quotation marks within an item are part of the value)",
+    fix="run: {command}  # in a manifest, quotation marks within an item are part of the value",
     cause='Write the item --requestheader-allowed-names="" into the command of the manifest.',
     source=f"{_OPTIONS} (Validate of 1.36); tried with 1.20.2 and 1.36.2",
 )

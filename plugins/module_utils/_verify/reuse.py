@@ -24,9 +24,9 @@ ANYBODY = Kind(
     consequence="Everybody with a client certificate of this cluster (every kubelet has one) can be anyone, "
     "administrators "
     "included.",
-    fix="at once: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], \"front_proxy_allow_shared_ca\": "
-    "true}}'; "
-    "then give the front proxy a CA of its own",
+    fix="run: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], \"front_proxy_allow_shared_ca\": "
+    "true}}'  "
+    "# at once; then give the front proxy a CA of its own",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="Kubernetes issue 119267 (NCC-E003660-F9W)",
 )
@@ -35,8 +35,8 @@ NO_START = Kind(
     severity=WILL_BREAK,
     title="kube-apiserver will not start with a shared CA and no allowed names",
     consequence="From 1.35 on it ends at its start: the two files of CAs contain overlapping certificates.",
-    fix="before the upgrade: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], "
-    "\"front_proxy_allow_shared_ca\": true}}'",
+    fix="run: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], "
+    "\"front_proxy_allow_shared_ca\": true}}'  # before the upgrade",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="pkg/kubeapiserver/options/authentication.go of 1.35, pull request 131411",
 )

@@ -24,7 +24,7 @@ STRAY = Kind(
     consequence="The kubelet runs the file that comes last by name, whatever its ending: {last}. Changes of the "
     "other one are "
     "without effect.",
-    fix="run on {host}: mv {path} {away} (removing it stops kube-apiserver for up to 20 s)",
+    fix="run on {host}: mv {path} {away}  # kube-apiserver stops for up to 20 s",
     cause="cp kube-apiserver.yaml kube-apiserver.yaml.bak, in that folder",
     source="pkg/kubelet/config/file.go; Kubernetes issues 55596 and 136962",
 )

@@ -72,7 +72,7 @@ SUPERSEDED = Kind(
     consequence="Who has its key can be anyone there, until {until}. kube-apiserver never takes a CA out of the "
     "ConfigMap "
     "before it has expired.",
-    fix="run: " + _EDIT + " (take the certificate out of requestheader-client-ca-file; edit, do not delete)",
+    fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file; edit, do not delete",
     cause="Replace the front-proxy CA on all masters.",
     source=f"{_CONTROLLER} (combineCertLists); containers-roadmap issue 2786",
 )
@@ -82,7 +82,7 @@ OLD_NAMES = Kind(
     title="names of front proxies that no master allows any more are still published",
     consequence="Extension API servers accept them for certificates of the front-proxy CA. kube-apiserver never "
     "takes one out.",
-    fix="run: " + _EDIT + " (take {names} out of requestheader-allowed-names)",
+    fix="run: " + _EDIT + "  # take {names} out of requestheader-allowed-names",
     cause="Change --requestheader-allowed-names on all masters.",
     source=f"{_CONTROLLER} (combineUniqueStringSlices)",
 )
@@ -122,7 +122,7 @@ def _masters_agree(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]
         first = ""
         if chosen.can_sign and bundle:
             files = bundle.host.rpartition("/")[0] + "/front-proxy-ca.{crt,key}"
-            first = f" (first copy {files} of {chosen.name} to the folder {cluster} in front_proxy_pki_dir, mode 0600)"
+            first = f"  # first copy {files} of {chosen.name} to the folder {cluster} in front_proxy_pki_dir, mode 0600"
         yield finding(DIFFERENT, (cluster, names), *shown, command=chosen.command, host=chosen.name, first=first)
     elif len(set(keys)) > 1:
         yield finding(BUNDLES, (cluster, names), *shown)

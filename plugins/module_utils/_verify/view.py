@@ -178,7 +178,7 @@ class View:
         """How this master gets a new pair with the subject and usages of the old one."""
         if self._kubeadm_folder:
             return f"run on {self.name}: {self._by_kubeadm('certs renew front-proxy-client')}"
-        return f"run: {self.command} (the key of the CA must be in front_proxy_pki_dir on the controller)"
+        return f"run: {self.command}  # with the key of the CA in front_proxy_pki_dir on the controller"
 
     @property
     def other_pair(self) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import typing as t
 from dataclasses import replace
 from datetime import timedelta
@@ -447,6 +448,12 @@ def test_a_cause_has_its_finding_and_no_other(kind: str, monkeypatch: pytest.Mon
         assert text and "None" not in text and not re.search(r"\{\w+\}", text), text
         assert "PRIVATE KEY" not in text
     assert all(name in ("m1", "m2") for name in found.hosts)
+    # a command can be pasted as it is: what is said about it is a comment
+    where, dummy, command = found.fix.partition(": ")
+    if where == "run" or where.startswith("run on m"):
+        words = shlex.split(command, comments=True)
+        assert words[0] in ("ansible-playbook", "chmod", "kubeadm", "kubectl", "mv", "rm"), command
+        assert not [word for word in words if word.startswith("(") or word.endswith((",", ";", ")"))], command
 
 
 @pytest.mark.parametrize("release", ["v1.16.1", "v1.20.2", "v1.28.4", "v1.36.2"])
