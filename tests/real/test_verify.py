@@ -21,14 +21,14 @@ if t.TYPE_CHECKING:
 class Look(t.Protocol):
     """The type of the fixture ``look``."""
 
-    def __call__(self, *masters: LiveMaster, **variables: t.Any) -> Verified:
-        """Verify these masters."""
+    def __call__(self, *given: LiveMaster | str, **variables: t.Any) -> Verified:
+        """Verify these masters; a string is an option of ansible-playbook."""
 
 
 @pytest.fixture
 def look(ansible: Ansible, tmp_path: Path) -> Look:
     """Run the playbook."""
-    return lambda *masters, **variables: verify(ansible, tmp_path, *masters, **variables)
+    return lambda *given, **variables: verify(ansible, tmp_path, *given, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +150,9 @@ def test_a_kubeconfig_reads_what_the_pair_cannot(kept: LiveMaster, look: Look, t
             }
         )
     )
-    seeing = look(kept, front_proxy_kubeconfig=str(config))
+    seeing = look(kept, "-vvvvv", front_proxy_kubeconfig=str(config))
     assert seeing.ids == ["pair-expired"] and "nothing is known" not in seeing.output
-    text = json.loads(json.dumps(key.read_text()))
-    assert text.splitlines()[1] not in seeing.output
+    assert key.read_text().splitlines()[1] not in seeing.output
 
 
 def test_a_stray_backup(kept: LiveMaster, look: Look) -> None:
@@ -311,3 +310,16 @@ def test_masters_with_different_cas(make_master: MakeMaster, look: Look) -> None
     second.restart()
     first.patch(CONFIG_MAP, {"data": {PUBLISHED_CAS: (first.pki / "front-proxy-ca.crt").read_text()}})
     assert look(first, second).ids == []
+
+
+def test_the_api_is_read_as_the_aggregator_does_it(healthy: LiveMaster) -> None:
+    """The user alone may read nothing of what verify needs: the group is needed, and the aggregator has it, too."""
+    server, pair = healthy.server, (healthy.pki / "front-proxy-client.crt", healthy.pki / "front-proxy-client.key")
+    assert server is not None
+    alone = {"X-Remote-User": "system:kube-aggregator"}
+    for path in (CONFIG_MAP, "/apis/apiregistration.k8s.io/v1/apiservices", "/metrics"):
+        statuses = [
+            server.request(path, certificate=pair[0], key=pair[1], headers=headers).status
+            for headers in (alone, {**alone, "X-Remote-Group": "system:masters"})
+        ]
+        assert statuses == [403, 200], path

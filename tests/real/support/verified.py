@@ -37,14 +37,17 @@ class Verified:
         return lines[first:]
 
 
-def verify(ansible: Ansible, folder: Path, *masters: LiveMaster, **variables: t.Any) -> Verified:
-    """Run the playbook on these masters; it fails only if it is told to, by ``front_proxy_fail_on``."""
+def verify(ansible: Ansible, folder: Path, *given: LiveMaster | str, **variables: t.Any) -> Verified:
+    """Run the playbook on these masters, with these options; it fails only as ``front_proxy_fail_on`` says."""
+    masters = [each for each in given if isinstance(each, LiveMaster)]
+    options = [each for each in given if isinstance(each, str)]
     inventory, report = folder / "inventory", folder / "report.json"
     lines = ["[masters]", *(master.inventory_line for master in masters), "[masters:vars]"]
     lines += ["ansible_connection=local", "ansible_python_interpreter={{ ansible_playbook_python }}"]
     inventory.write_text("\n".join(lines) + "\n")
     report.unlink(missing_ok=True)
-    given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
-    output = ansible.playbook(VERIFY, inventory=inventory, variables=given)
+    variables = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
+    words = ("--inventory", str(inventory), "--extra-vars", json.dumps(variables), *options)
+    output = ansible.run("ansible-playbook", VERIFY, *words)
     assert "PRIVATE KEY" not in output + report.read_text()
     return Verified(json.loads(report.read_text())["findings"], output)
