@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import typing as t
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from kubeadm_pki import issue, make_authority, name
 from support.ansible_run import Ansible
 from support.live import LiveMaster
+from support.service import free_port
 from support.verified import Verified, verify
 
 if t.TYPE_CHECKING:
@@ -45,14 +48,13 @@ def test_a_healthy_master_has_no_finding(healthy: LiveMaster, look: Look) -> Non
 
 @pytest.fixture
 def kept(healthy: LiveMaster) -> t.Iterator[LiveMaster]:
-    """The healthy master, whose pair, modes and manifest a test may change; it runs on as it was."""
-    pair = [healthy.pki / "front-proxy-client.crt", healthy.pki / "front-proxy-client.key"]
-    before, manifest = {path: path.read_bytes() for path in pair}, healthy.manifest.read_text()
+    """The healthy master, whose files, modes and manifest a test may change; it runs on as it was."""
+    paths = [healthy.manifest, *healthy.pki.glob("front-proxy-*")]
+    before = {path: (path.read_bytes(), path.stat().st_mode) for path in paths}
     yield healthy
-    for path, content in before.items():
+    for path, (content, mode) in before.items():
         path.write_bytes(content)
-    (healthy.pki / "front-proxy-client.key").chmod(0o600)
-    healthy.manifest.write_text(manifest)
+        path.chmod(mode & 0o777)
 
 
 def expired(master: LiveMaster) -> None:
@@ -92,7 +94,55 @@ def other_flags(master: LiveMaster) -> None:
     master.set_flags({"enable-aggregator-routing": "false"})
 
 
+def not_yet(master: LiveMaster) -> None:
+    master.sign(master.front_proxy, age=-2)
+
+
+def administrator(master: LiveMaster) -> None:
+    master.sign(master.front_proxy, organization="system:masters")
+
+
+def no_certificate(master: LiveMaster) -> None:
+    (master.pki / "front-proxy-client.crt").unlink()
+
+
+def damaged_ca(master: LiveMaster) -> None:
+    bundle = master.pki / "front-proxy-ca.crt"
+    bundle.write_text(bundle.read_text().replace("-----END", "-n-----END"))
+
+
+def expired_ca(master: LiveMaster) -> None:
+    old = make_authority(name("front-proxy-ca"), age=4000)
+    master.trust(old)
+    master.sign(old)
+
+
+def another_ca_first(master: LiveMaster) -> None:
+    master.trust(make_authority(name("front-proxy-ca")), master.front_proxy)
+
+
+def open_ca(master: LiveMaster) -> None:
+    (master.pki / "front-proxy-ca.crt").chmod(0o666)
+
+
+def no_manifest(master: LiveMaster) -> None:
+    master.manifest.unlink()
+
+
+def manifest_with_uid(master: LiveMaster) -> None:
+    master.manifest.write_text(master.manifest.read_text().replace("metadata:\n", "metadata:\n  uid: one\n", 1))
+
+
 PAIR_FAULTS = {
+    "master-not-seen": no_manifest,
+    "manifest-unclear": manifest_with_uid,
+    "file-missing": no_certificate,
+    "file-unreadable": damaged_ca,
+    "ca-expired": expired_ca,
+    "bundle-order": another_ca_first,
+    "file-writable-by-others": open_ca,
+    "pair-not-yet-valid": not_yet,
+    "pair-is-an-administrator": administrator,
     "pair-expired": expired,
     "pair-expires-soon": nearly_expired,
     "pair-name-not-allowed": another_name,
@@ -227,6 +277,15 @@ def test_flags_that_kubernetes_ignores(make_master: MakeMaster, look: Look) -> N
     master.restart()
     assert look(master).ids == ["requestheader-ca-not-set"]
     whole = {flag: value for flag, value in flags.items() if flag.startswith("requestheader-")}
+    master.set_flags({**whole, **dict.fromkeys(certificates)})
+    master.restart()
+    assert look(master).ids == ["proxy-client-not-set"]
+    master.set_flags({**certificates, "requestheader-extra-headers-prefix": "X-Remote-Extra"})
+    master.restart()
+    assert look(master).ids == ["header-not-standard"]
+    master.set_flags({**whole, "requestheader-allowed-names": None})
+    master.restart()
+    assert look(master).ids == ["allowed-names-any"]
     master.set_flags(whole)
     master.restart()
     assert look(master).ids == []
@@ -269,6 +328,52 @@ def test_one_ca_for_clients_too(make_master: MakeMaster, look: Look) -> None:
     master.restart()
     master.patch(CONFIG_MAP, {"data": {PUBLISHED_CAS: (master.pki / "front-proxy-ca.crt").read_text()}})
     assert look(master).ids == []
+
+
+def test_a_server_that_hangs(make_master: MakeMaster, look: Look) -> None:
+    master = make_master("hung")
+    assert master.server is not None
+    process = master.server.process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        assert look(master).ids == ["server-not-answering"]
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert look(master).ids == []
+
+
+def test_an_extension_api_server_that_is_not_there_or_silent(make_master: MakeMaster, look: Look) -> None:
+    master = make_master("extended")
+    master.post(
+        "/apis/apiregistration.k8s.io/v1/apiservices",
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1.ghost.example.com"},
+            "spec": {
+                "group": "ghost.example.com",
+                "version": "v1",
+                "groupPriorityMinimum": 1000,
+                "versionPriority": 15,
+                "service": {"namespace": "default", "name": "ghost"},
+                "insecureSkipTLSVerify": True,
+            },
+        },
+    )
+    (found,) = look(master).findings
+    assert found["id"] == "extension-not-there" and not found["front_proxy"], found
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # nothing is sent: which of our addresses leads out of here?
+        address = probe.getsockname()[0]
+    metadata, port = {"name": "ghost", "namespace": "default"}, free_port()
+    master.post(
+        "/api/v1/namespaces/default/services",
+        {"metadata": metadata, "spec": {"ports": [{"port": 443, "targetPort": port}]}},
+    )
+    subset = {"addresses": [{"ip": address}], "ports": [{"port": port}]}
+    master.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": [subset]})
+    (found,) = look(master).findings
+    assert found["id"] == "extension-silent" and not found["front_proxy"], found
 
 
 def test_one_ca_for_etcd_and_one_key_for_service_accounts(make_master: MakeMaster, look: Look) -> None:

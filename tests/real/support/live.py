@@ -74,9 +74,11 @@ class LiveMaster:
         rest = [line for line in lines[first:] if not line.startswith(("    - --", "    - '--"))]
         self.manifest.write_text("\n".join([*lines[:first], *words, *rest]) + "\n")
 
-    def sign(self, authority: Pair, *, common_name: str = "front-proxy-client", **how: t.Any) -> None:
+    def sign(
+        self, authority: Pair, *, common_name: str = "front-proxy-client", organization: str = "", **how: t.Any
+    ) -> None:
         """Put another pair in the place of the proxy client's."""
-        issue(authority, name(common_name), **{"client": True, **how}).write(self.pki, "front-proxy-client")
+        issue(authority, name(common_name, organization), **{"client": True, **how}).write(self.pki, "front-proxy-client")
 
     def trust(self, *authorities: Pair) -> None:
         """Make these the front-proxy CAs of this master."""
@@ -105,18 +107,24 @@ class LiveMaster:
 
     def patch(self, path: str, change: t.Mapping[str, t.Any]) -> None:
         """Change an object of the API, as kubectl patch --type=merge does."""
+        self._send("PATCH", path, change, "application/merge-patch+json")
+
+    def post(self, path: str, document: t.Mapping[str, t.Any]) -> None:
+        """Make an object of the API."""
+        self._send("POST", path, document, "application/json")
+
+    def _send(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> None:
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         context.load_cert_chain(*self.administrator)
         connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=10, context=context)
         try:
-            headers = {"Content-Type": "application/merge-patch+json"}
-            connection.request("PATCH", path, json.dumps(change), headers)
+            connection.request(method, path, json.dumps(document), {"Content-Type": kind})
             answer = connection.getresponse()
             body = answer.read().decode()
         finally:
             connection.close()
-        if answer.status != 200:
-            raise AssertionError(f"PATCH {path}: {answer.status} {body}")
+        if answer.status not in (200, 201):
+            raise AssertionError(f"{method} {path}: {answer.status} {body}")
 
     def start(self) -> None:
         """Run what the manifest says, and wait until it serves."""
