@@ -22,7 +22,7 @@ help:
 	@echo 'make cluster      three real masters, made by kubeadm on this machine (root, Debian)'
 	@echo 'make docs         the documentation of modules and role'
 	@echo 'make shell        a shell with ansible-core, pytest and this collection'
-	@echo 'make reference    write docs/reference from the documentation of modules and role'
+	@echo 'make reference    write docs/reference and docs/findings.md from modules, role and findings'
 	@echo 'make clean        delete what the commands above keep'
 
 demo list shell reference clean:

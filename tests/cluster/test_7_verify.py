@@ -104,6 +104,15 @@ def kubeadm(whole_cluster: Cluster) -> Cluster:
     return whole_cluster
 
 
+@pytest.fixture
+def routed(kubeadm: Cluster) -> Cluster:
+    """The same, and its masters reach extension API servers."""
+    if any("enable-aggregator-routing" not in master.apiserver().flags for master in kubeadm.masters):
+        kubeadm.configure()
+        kubeadm.wait_until_ready()
+    return kubeadm
+
+
 def test_kubeadms_own_cluster_has_no_finding(kubeadm: Cluster) -> None:
     for master in kubeadm.masters:
         text = KUBE_PROXY.format(service=SERVICE_ADDRESS, address=master.address)
@@ -132,75 +141,75 @@ def test_a_service_whose_address_does_not_answer(kubeadm: Cluster, flunders: Sam
 
 
 def test_an_extension_api_server_with_another_ca_bundle(
-    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+    routed: Cluster, flunders: SampleApiServer, tmp_path: Path
 ) -> None:
-    right = kubeadm.bed.kubectl("get", "apiservice", APISERVICE, "--output=jsonpath={.spec.caBundle}")
+    right = routed.bed.kubectl("get", "apiservice", APISERVICE, "--output=jsonpath={.spec.caBundle}")
     make_authority(name("stranger")).write(tmp_path, "stranger")
-    wrong = kubeadm.bed.kubectl(
+    wrong = routed.bed.kubectl(
         *("create", "secret", "generic", "x", f"--from-file=ca={tmp_path}/stranger.crt", "--dry-run=client"),
         "--output=jsonpath={.data.ca}",
     )
 
     def give(bundle: str) -> None:
         patch = json.dumps({"spec": {"caBundle": bundle}})
-        kubeadm.bed.kubectl("patch", "apiservice", APISERVICE, "--type=merge", f"--patch={patch}")
+        routed.bed.kubectl("patch", "apiservice", APISERVICE, "--type=merge", f"--patch={patch}")
 
     give(wrong)
-    (found,) = wait_until_found(kubeadm, "extension-certificate-not-trusted").findings
+    (found,) = wait_until_found(routed, "extension-certificate-not-trusted").findings
     assert not found["front_proxy"] and "The front proxy is not at fault" in found["consequence"]
     assert found["hosts"] == ["m1", "m2", "m3"] and "x509: " in found["evidence"][0]
     give(right)
-    wait_until_found(kubeadm)
+    wait_until_found(routed)
 
 
 def test_an_extension_api_server_that_pins_an_old_ca(
-    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+    routed: Cluster, flunders: SampleApiServer, tmp_path: Path
 ) -> None:
     make_authority(name("front-proxy-ca")).write(tmp_path, "old")
     flunders.restart(f"--requestheader-client-ca-file={tmp_path}/old.crt")
-    (found,) = wait_until_found(kubeadm, "extension-refuses-the-pair").findings
+    (found,) = wait_until_found(routed, "extension-refuses-the-pair").findings
     assert not found["front_proxy"] and "--requestheader-client-ca-file" in found["fix"]
     flunders.restart()
-    wait_until_found(kubeadm)
+    wait_until_found(routed)
 
 
 def test_an_expired_pair_is_renewed_as_the_table_says(
-    kubeadm: Cluster, flunders: SampleApiServer, tmp_path: Path
+    routed: Cluster, flunders: SampleApiServer, tmp_path: Path
 ) -> None:
-    second = kubeadm.masters[1]
+    second = routed.masters[1]
     for file in ("front-proxy-ca.crt", "front-proxy-ca.key"):
         (tmp_path / file).write_bytes(second.read(file))
     authority = load_pair(tmp_path / "front-proxy-ca.crt", tmp_path / "front-proxy-ca.key")
     issue(authority, name("front-proxy-client"), client=True, age=400).write(tmp_path, "front-proxy-client")
     for file in ("front-proxy-client.key", "front-proxy-client.crt"):
         second.node.path(f"{PKI}/{file}").write_bytes((tmp_path / file).read_bytes())
-    expired = verify(kubeadm)
+    expired = verify(routed)
     assert expired.ids == ["pair-expired"] and expired.findings[0]["hosts"] == ["m2"], expired.output
-    paste(kubeadm, expired.findings[0]["fix"])
-    wait_until_found(kubeadm)
+    paste(routed, expired.findings[0]["fix"])
+    wait_until_found(routed)
 
 
-def test_different_cas_become_the_one_that_the_table_says(kubeadm: Cluster, flunders: SampleApiServer) -> None:
+def test_different_cas_become_the_one_that_the_table_says(routed: Cluster, flunders: SampleApiServer) -> None:
     """What comes of kubeadm init on each master, without copying the CA."""
-    first, _second, third = kubeadm.masters
+    first, _second, third = routed.masters
     third.node.run("sh", "-c", f"rm {PKI}/front-proxy-*")
     for what in ("front-proxy-ca", "front-proxy-client"):
         third.node.run("kubeadm", "init", "phase", "certs", what)
     third.node.run("pkill", "-x", "kube-apiserver")
     wait_for(lambda: not third.is_ready(), "m3 ends")
-    kubeadm.wait_until_ready()
-    (found,) = wait_until_found(kubeadm, "masters-hold-different-cas").findings
+    routed.wait_until_ready()
+    (found,) = wait_until_found(routed, "masters-hold-different-cas").findings
     assert found["hosts"] == ["m1", "m2", "m3"] and "front_proxy_ca_from=m1  # first copy" in found["fix"]
-    folder = kubeadm.folder / "pki" / "kubernetes"
+    folder = routed.folder / "pki" / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
     for each in (folder.parent, folder):
         each.chmod(0o700)
     for file in ("front-proxy-ca.crt", "front-proxy-ca.key"):
         (folder / file).write_bytes(first.read(file))
         (folder / file).chmod(0o600)
-    paste(kubeadm, found["fix"])
+    paste(routed, found["fix"])
     # what m3 trusted for a while is still published: the next finding says so, and how to take it out
-    (left,) = wait_until_found(kubeadm, "ca-still-trusted").findings
+    (left,) = wait_until_found(routed, "ca-still-trusted").findings
     assert "configmap extension-apiserver-authentication" in left["fix"]
-    publish_only_what_is_held(kubeadm)
-    wait_until_found(kubeadm)
+    publish_only_what_is_held(routed)
+    wait_until_found(routed)

@@ -37,6 +37,7 @@ class _Seen(t.NamedTuple):
     each: t.Mapping[str, t.Any]
     cause: Cause
     evidence: str
+    direct: bool  # the extension API server itself refused; else the condition says so, which any master can have set
 
 
 def _text(view: View, each: t.Mapping[str, t.Any]) -> tuple[int | None, str]:
@@ -71,11 +72,12 @@ def _look(view: View, each: t.Mapping[str, t.Any]) -> _Seen | None:
         for word in pod["arguments"]
         if word.startswith("--requestheader-client-ca-file")
     ]
-    return _Seen(view, each, cause, evidence + (f"; it is started with {pinned[0]}" if pinned else ""))
+    started = f"; it is started with {pinned[0]}" if pinned else ""
+    return _Seen(view, each, cause, evidence + started, status in (401, 403))
 
 
 def judge_apiservices(
-    cluster: str, views: t.Sequence[View], blamed: t.Container[str]
+    cluster: str, views: t.Sequence[View], blamed: t.Collection[str]
 ) -> tuple[list[Finding], list[str]]:
     """Judge the APIServices of a cluster, as each master sees them.
 
@@ -91,7 +93,8 @@ def judge_apiservices(
             if seen is None:
                 if each["name"] in (view.layer.get("unavailable") or ()):
                     flapping.setdefault(each["name"], []).append((view, each))
-            elif seen.cause.trust and view.name in blamed:
+            # while the condition is false, every master answers 503 by itself, also one that is right
+            elif seen.cause.trust and (view.name in blamed or (blamed and not seen.direct)):
                 notes.append(f"{each['name']} does not work through {view.name}, which the finding above explains.")
             else:
                 found.setdefault((each["name"], seen.cause.kind.id), []).append(seen)

@@ -78,7 +78,8 @@ class LiveMaster:
         self, authority: Pair, *, common_name: str = "front-proxy-client", organization: str = "", **how: t.Any
     ) -> None:
         """Put another pair in the place of the proxy client's."""
-        issue(authority, name(common_name, organization), **{"client": True, **how}).write(self.pki, "front-proxy-client")
+        pair = issue(authority, name(common_name, organization), **{"client": True, **how})
+        pair.write(self.pki, "front-proxy-client")
 
     def trust(self, *authorities: Pair) -> None:
         """Make these the front-proxy CAs of this master."""

@@ -28,6 +28,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     COMMAND,
     Extension,
     Layer,
+    apiservice,
     ids,
     look,
     service,
@@ -100,6 +101,18 @@ def test_what_a_broken_front_proxy_explains_is_a_note() -> None:
     verdict = look(one, two)
     assert "extension-refuses-the-pair" not in ids(verdict)
     assert any("v1alpha1.wardle.example.com does not work through m2" in note for note in verdict.notes)
+
+
+def test_a_condition_that_a_broken_master_has_set_is_a_note_at_all_masters() -> None:
+    failed = apiservice(available="False", reason="FailedDiscoveryCheck", message="bad status from https://x: 401")
+    away = Extension(status=503, body="service unavailable", each=failed)
+    ill = kubeadm("m2").put_pair(make_leaf(start=NOW - 2 * YEAR, owner="client m2"), "client m2")
+    verdict = look(Layer(kubeadm("m1"), extension=away), Layer(ill))
+    assert ids(verdict) == ["pair-expired"]
+    assert "v1alpha1.wardle.example.com does not work through m1" in verdict.notes[0]
+    # a refusal through a master that is right has another reason
+    verdict = look(Layer(kubeadm("m1"), extension=Extension(status=401)), Layer(ill))
+    assert ids(verdict) == ["pair-expired", "extension-refuses-the-pair"]
 
 
 def test_one_master_that_cannot_reach_an_extension_is_named() -> None:
