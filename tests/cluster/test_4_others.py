@@ -79,13 +79,28 @@ def test_a_manifest_that_somebody_edits_meanwhile_is_left_to_them(configured: Cl
     assert second.apiserver().flags["profiling"] == "false" and second.apiserver().flags["v"] == "2"
 
 
+def test_a_master_that_is_switched_off_gets_its_share_later(configured: Cluster) -> None:
+    first, second, third = configured.masters
+    third.node.power_off()
+    try:
+        run = configured.start(front_proxy_extra_flags={"v": "3"}).failed()
+    finally:
+        third.node.boot()
+    assert run.recap["m3"].unreachable == 1
+    assert first.apiserver().flags["v"] == second.apiserver().flags["v"] == "3"
+    third.wait_until_it_runs_its_manifest()
+    assert "v" not in third.apiserver().flags
+    again = configured.configure(front_proxy_extra_flags={"v": "3"})
+    assert again.changed["m1"] == again.changed["m2"] == 0 and again.changed["m3"] > 0
+
+
 def test_a_backup_in_the_manifests_folder_is_refused(configured: Cluster) -> None:
     second = configured.masters[1]
     sums = [master.checksums() for master in configured.masters]
     stray = second.node.path(f"{MANIFEST}.bak")
     stray.write_text(second.manifest)
     try:
-        run = configured.start(front_proxy_extra_flags={"v": "3"}).failed()
+        run = configured.start(front_proxy_extra_flags={"v": "4"}).failed()
     finally:
         stray.unlink()
     assert "kube-apiserver.yaml.bak" in run.words and "kubelet" in run.words, run.output

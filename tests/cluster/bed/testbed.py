@@ -55,10 +55,14 @@ class Testbed:
             raise BedError("A cluster needs root: it makes namespaces, mounts and control groups.")
         self._parts = prepare()
         self._take_slot()
-        run("ip", "link", "add", self.names.bridge, "type", "bridge")
-        run("ip", "address", "add", f"{self.names.gateway}/24", "dev", self.names.bridge)
-        run("ip", "link", "set", self.names.bridge, "up")
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(self.key))
+        try:
+            run("ip", "link", "add", self.names.bridge, "type", "bridge")
+            run("ip", "address", "add", f"{self.names.gateway}/24", "dev", self.names.bridge)
+            run("ip", "link", "set", self.names.bridge, "up")
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(self.key))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_exc: object) -> None:
