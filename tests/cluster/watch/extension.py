@@ -32,6 +32,7 @@ __all__ = ["GROUP", "SampleApiServer"]
 
 GROUP = "wardle.example.com"
 NAMESPACE = "wardle"
+TOKEN = "apiserver-token"
 READER = "extension-apiserver-authentication-reader"
 FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
 
@@ -70,6 +71,17 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apiserver", "namespace": NAMESPACE}},
+        # from 1.24 on, a service account has a token only on request
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/service-account-token",
+            "metadata": {
+                "name": TOKEN,
+                "namespace": NAMESPACE,
+                "annotations": {"kubernetes.io/service-account.name": "apiserver"},
+            },
+        },
         {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "wardle"}, "rules": rules},
         binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
         binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
@@ -186,10 +198,8 @@ class SampleApiServer:
     def _kubeconfig(self) -> Path:
         """Of the service account, whose token the cluster makes."""
         bed = self._bed
-        read = (f"--namespace={NAMESPACE}", "get")
-        account = (*read, "serviceaccount", "apiserver", "--output=jsonpath={.secrets[0].name}")
-        wait_for(lambda: bed.kubectl(*account), "the service account has a token", seconds=30)
-        secret = (*read, "secret", bed.kubectl(*account), "--output=jsonpath={.data.token}")
+        secret = (f"--namespace={NAMESPACE}", "get", "secret", TOKEN, "--output=jsonpath={.data.token}")
+        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=30)
         token = base64.b64decode(bed.kubectl(*secret)).decode()
         authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
         server = f"https://{bed.nodes[0].address}:6443"
