@@ -136,7 +136,7 @@ def prepare() -> Parts:
         raise BedError(f"{binaries} lacks {', '.join(missing)}: put them there, or unset TESTBED_BIN.")
     newer = Path(assets) / "kube-apiserver" if assets else None
     if newer and not os.access(newer, os.X_OK):
-        raise BedError(f"KUBEBUILDER_ASSETS is {assets}, but there is no kube-apiserver in it: put it there or unset this.")
+        raise BedError(f"KUBEBUILDER_ASSETS is {assets}, but no kube-apiserver is in it: put one there, or unset it.")
     release = _release(binaries / "kubeadm")
     rootfs = _rootfs()
     return Parts(rootfs, _images(rootfs, binaries, newer, release), binaries, release)
