@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import typing as t
@@ -15,10 +14,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "real")]
 
 from bed.node import Node
 from bed.testbed import Testbed
+from support.ansible_run import collections_for
 from watch.client import Client
 from watch.extension import SampleApiServer
 from watch.master import Master, wait_for
@@ -109,15 +109,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Ansible finds this collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
-    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
-    if given:
-        return Path(given)
-    folder = tmp_path_factory.mktemp("collections")
-    namespace = folder / "ansible_collections" / "kubeops"
-    namespace.mkdir(parents=True)
-    (namespace / "aggregation_layer").symlink_to(HERE.parent.parent)
-    return folder
+    """A folder in which Ansible finds this collection."""
+    return collections_for(tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox")]
 
-from support.ansible_run import Ansible
+from support.ansible_run import Ansible, collections_for
 from support.apiserver import ApiServer, Etcd
 
 # The servers of the tests that run now: what they said is part of a failed test's report.
@@ -108,15 +108,8 @@ def kubeadm(binaries: str) -> str:
 
 @pytest.fixture(scope="session")
 def collections_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Ansible finds the collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
-    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
-    if given:
-        return Path(given)
-    folder = tmp_path_factory.mktemp("collections")
-    namespace = folder / "ansible_collections" / "kubeops"
-    namespace.mkdir(parents=True)
-    (namespace / "aggregation_layer").symlink_to(HERE.parent.parent)
-    return folder
+    """A folder in which Ansible finds the collection."""
+    return collections_for(tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,15 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import sys
 import typing as t
 from pathlib import Path
 
 from bed.shell import BedError, run
 from bed.testbed import Testbed
+from support.service import Service, free_port
 
 from watch.client import Client
 from watch.master import wait_for
-
-REAL = Path(__file__).resolve().parents[2] / "real"
-sys.path.insert(0, str(REAL))
-
-from support.service import Service, free_port
 
 __all__ = ["GROUP", "SampleApiServer"]
 
