@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import typing as t
@@ -57,6 +58,12 @@ class Cluster:
     def configure(self, *arguments: str, pki: str = "pki", **variables: t.Any) -> Run:
         """Configure the cluster; the run must end well."""
         return self.start(*arguments, pki=pki, **variables).succeeded()
+
+    def give(self, host: str, variables: t.Mapping[str, t.Any]) -> None:
+        """Set variables of one host in the inventory, in place of those that it had."""
+        path = self.folder / "host_vars" / f"{host}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(variables), encoding="utf-8")
 
     def wait_until_ready(self) -> None:
         """Wait until every master runs what its manifest says."""
