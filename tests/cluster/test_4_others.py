@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 import pytest
 from conftest import Cluster
@@ -123,7 +124,7 @@ def test_a_folder_that_is_not_mounted_is_mounted(bare: Cluster, flunders: Sample
     for master in bare.masters:
         assert master.apiserver().flags["proxy-client-cert-file"] == f"{place}/front-proxy-client.crt"
         wait_for(
-            lambda address=master.address: flunders.answers_through(bare.client, address),
+            partial(flunders.answers_through, bare.client, master.address),
             f"flunders through {master.name}",
         )
     again = bare.configure(front_proxy_certificates_dir=place)

@@ -60,11 +60,11 @@ def nothing_is_left(cluster: Cluster) -> bool:
 def test_after_a_killed_controller_the_next_run_finishes(
     cluster: Cluster, roll_seconds: float, moments: random.Random, number: int
 ) -> None:
-    wanted = {"front_proxy_extra_flags": {"v": str(1 + number % 2)}}
-    run = cluster.start(**wanted)
+    flags = {"v": str(1 + number % 2)}
+    run = cluster.start(front_proxy_extra_flags=flags)
     interrupt(cluster, run, moments.uniform(0.5, roll_seconds), run.kill)
-    cluster.configure(**wanted)
-    assert [master.apiserver().flags["v"] for master in cluster.masters] == [str(1 + number % 2)] * 3
+    cluster.configure(front_proxy_extra_flags=flags)
+    assert [master.apiserver().flags["v"] for master in cluster.masters] == [flags["v"]] * 3
     assert nothing_is_left(cluster)
 
 
