@@ -176,4 +176,3 @@ def flunders(whole_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 def remark() -> t.Callable[[str], None]:
     """Say something at the end of the session."""
     return remarks.append
-

@@ -169,4 +169,3 @@ def clear(names: Names, number: int) -> None:
     run("ip", "netns", "delete", space, check=False)
     unmount_below(names.folder / f"m{number}")
     cgroups.remove(space)
-
