@@ -55,7 +55,7 @@ class Controller:
         for wanted in (None, 0):
             measure_time(run)
             text = run.log.read_text(encoding="utf-8", errors="replace")
-            changed = {name: int(count) for name, count, *_ in _RECAP.findall(text)}
+            changed = {name: int(count) for name, count, *dummy in _RECAP.findall(text)}
             missing = [each.name for masters in self._clusters.values() for each in masters if each.name not in changed]
             if missing:
                 raise BenchError(f"Nothing was done on {', '.join(missing)}.")

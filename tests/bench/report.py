@@ -57,7 +57,7 @@ def _split(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise BenchError(f"{path} cannot be read: {error.strerror}.") from error
     before, begin, rest = old.partition(f"{_BEGIN}\n")
-    _, end, after = rest.partition(_END)
+    dummy, end, after = rest.partition(_END)
     if not begin or not end:
         raise BenchError(f"{path} does not have the lines '{_BEGIN}' and '{_END}': add them where the tables belong.")
     return before + begin, end + after
