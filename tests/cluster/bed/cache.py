@@ -8,14 +8,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import re
 import shutil
+import time
 import typing as t
 from pathlib import Path
 
 from bed.places import HOME
 
 __all__ = ["built", "named"]
+
+
+UNUSED = 7 * 86400  # seconds
 
 
 def named(kind: str, *recipe: str) -> Path:
@@ -27,20 +32,23 @@ def named(kind: str, *recipe: str) -> Path:
 def built(folder: Path) -> t.Iterator[Path | None]:
     """Give a folder to build in, which becomes ``folder`` in one step if all went well; None if that is there.
 
-    Older folders of the same kind are removed. Only one process builds at a time.
+    Folders of the same kind that nobody asked for in a week are removed: one of another recipe may be in use by another
+    checkout. Only one process builds at a time.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     kind = folder.name.rpartition("-")[0]
     with open(folder.parent / f"{kind}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.exists():
+            os.utime(folder)
             yield None
             return
         building = folder.with_name(f"{folder.name}.building")
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
         yield building
-        for old in folder.parent.glob(f"{kind}-*"):
-            if old != building and re.fullmatch(r"[0-9a-f]{12}(\.building)?", old.name[len(kind) + 1 :]):
-                shutil.rmtree(old)
         building.rename(folder)
+        for old in folder.parent.glob(f"{kind}-*"):
+            named_so = re.fullmatch(r"[0-9a-f]{12}(\.building)?", old.name[len(kind) + 1 :])
+            if named_so and time.time() - old.stat().st_mtime > UNUSED:
+                shutil.rmtree(old)

@@ -31,7 +31,8 @@ def place(names: Names, parts: Parts, masters: int) -> Path:
     """
     sources = [path.read_text(encoding="utf-8") for path in sorted([*HERE.glob("*.py"), HERE / "init"])]
     folder = named(f"cluster{names.slot}", *sources, repr(parts), names.network, str(masters))
-    if folder.exists() and not 0 <= time.time() - folder.stat().st_mtime < LIFE:
+    made = folder / "made"
+    if folder.exists() and not (made.exists() and 0 <= time.time() - made.stat().st_mtime < LIFE):
         shutil.rmtree(folder)
     return folder
 

@@ -118,6 +118,7 @@ class Testbed:
                 for node in nodes:
                     node.power_off()
                     kept.keep(node.folder, building / node.name)
+                (building / "made").touch()
             for node in nodes:
                 kept.take((building or folder) / node.name, node.folder)
         self._boot(nodes)
