@@ -141,6 +141,11 @@ def whole_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def cluster(whole_cluster: Cluster) -> t.Iterator[Cluster]:
     """The cluster in whatever state it is; every kube-apiserver serves before and after."""
+    for master in whole_cluster.masters:
+        if not master.node.is_running:
+            # a test that failed may have left it so
+            master.node.power_off()
+            master.node.boot()
     whole_cluster.wait_until_ready()
     yield whole_cluster
     for master in whole_cluster.masters:
