@@ -8,7 +8,7 @@
 TOOLS := tests/tools/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test list lint units sanity integration real cluster docs shell reference clean
+.PHONY: help demo test list bench lint units sanity integration real cluster docs shell reference clean
 
 help:
 	@echo 'make demo         configure three sandboxed masters on this machine, and show what is done'
@@ -21,9 +21,14 @@ help:
 	@echo 'make real         a real etcd and kube-apiserver'
 	@echo 'make cluster      three real masters, made by kubeadm on this machine (root, Debian)'
 	@echo 'make docs         the documentation of modules and role'
+	@echo 'make bench        measure what a run costs, and write the tables of docs/benchmark.rst'
 	@echo 'make shell        a shell with ansible-core, pytest and this collection'
 	@echo 'make reference    write docs/reference and docs/findings.md from modules, role and findings'
 	@echo 'make clean        delete what the commands above keep'
+
+# half an hour on a quiet machine; as root on Debian, with openssh-server installed
+bench:
+	@$(TOOLS) bench -- --write docs/benchmark.rst
 
 demo list shell reference clean:
 	@$(TOOLS) $@

@@ -195,6 +195,11 @@ def docs(session: nox.Session) -> None:
     box.run("python", "tests/tools/findings.py", "--check")
 
 
+def python_files(box: Box, name: str) -> list[str]:
+    """The Python files of a folder of tests."""
+    return sorted(str(path) for path in (box.tree / "tests" / name).glob("*.py"))
+
+
 @nox.session(tags=["lint"])
 def types(session: nox.Session) -> None:
     """The annotations of everything that is shipped, and of the tools."""
@@ -207,8 +212,16 @@ def types(session: nox.Session) -> None:
         cache,
         config,
         "noxfile.py",
-        *sorted(str(path) for path in (box.tree / "tests" / "tools").glob("*.py")),
+        *python_files(box, "tools"),
         env={"MYPYPATH": "tests/tools"},
+    )
+    folders = ("tools", "sandbox", "real", "cluster", "bench")
+    box.run(
+        "mypy",
+        cache,
+        config,
+        *(path for name in ("bench", "cluster/bed", "cluster/watch") for path in python_files(box, name)),
+        env={"MYPYPATH": ":".join(f"tests/{name}" for name in folders)},
     )
 
 

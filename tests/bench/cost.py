@@ -69,7 +69,7 @@ def measure_time(command: Command) -> Cost:
     begin = time.monotonic()
     process = command.start()
     try:
-        _, status, usage = os.wait4(process.pid, 0)
+        dummy, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     finally:
         _end(process)

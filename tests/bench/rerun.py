@@ -4,7 +4,7 @@
 """What a run of the playbook that changes nothing costs, as ratios to a play of one ping on the same hosts.
 
 Both go over ssh, make their connections anew, and have Ansible's own settings: five forks, no pipelining. (The role
-switches pipelining on by itself.) The masters are sandboxes, and all of them lie on this machine.
+switches pipelining on by itself.) Here the masters are sandboxes, and all of them lie on this machine.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import typing as t
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from controller import CONFIGURE, ROOT, Controller
-from cost import measure_memory
+from controller import Controller
+from cost import Command, measure_memory
+from runs import ROOT
 from sshd import private_sshd
 from table import table
 from turns import Ratio, in_turn, ratio
 
-__all__ = ["Size", "as_json", "as_text", "measure_sizes"]
+__all__ = ["Size", "as_json", "as_text", "measure_rerun", "measure_sizes"]
 
 _PLAYS = ("ping", "configure")
 
@@ -37,6 +38,21 @@ class Size:
     memory: t.Mapping[str, int]
 
 
+def measure_rerun(hosts: int, ping: Command, play: Command, repeat: int) -> Size:
+    """Compare a play that changes nothing with a ping of the same hosts. Raises BenchError."""
+    commands = {"ping": ping, "configure": play}
+    costs = in_turn(commands, repeat)
+    walls = {name: [cost.wall for cost in costs[name]] for name in _PLAYS}
+    cpus = {name: [cost.cpu for cost in costs[name]] for name in _PLAYS}
+    return Size(
+        hosts=hosts,
+        wall=ratio(walls["configure"], walls["ping"]),
+        cpu=ratio(cpus["configure"], cpus["ping"]),
+        cpu_seconds={name: statistics.median(cpus[name]) for name in _PLAYS},
+        memory={name: measure_memory(commands[name]) for name in _PLAYS},
+    )
+
+
 def _measure(hosts: int, repeat: int, collection: Path) -> Size:
     with (
         # the paths of ssh's sockets must be short
@@ -45,17 +61,7 @@ def _measure(hosts: int, repeat: int, collection: Path) -> Size:
     ):
         controller = Controller(Path(name), server, hosts, collection)
         controller.configure()
-        commands = {"ping": controller.command(controller.ping), "configure": controller.command(CONFIGURE)}
-        costs = in_turn(commands, repeat)
-        walls = {play: [cost.wall for cost in costs[play]] for play in _PLAYS}
-        cpus = {play: [cost.cpu for cost in costs[play]] for play in _PLAYS}
-        return Size(
-            hosts=hosts,
-            wall=ratio(walls["configure"], walls["ping"]),
-            cpu=ratio(cpus["configure"], cpus["ping"]),
-            cpu_seconds={play: statistics.median(cpus[play]) for play in _PLAYS},
-            memory={play: measure_memory(commands[play]) for play in _PLAYS},
-        )
+        return measure_rerun(hosts, controller.runs.ping(), controller.runs.configure(), repeat)
 
 
 def measure_sizes(sizes: t.Sequence[int], repeat: int, collection: Path = ROOT) -> t.Iterator[Size]:
@@ -89,9 +95,7 @@ def as_json(sizes: t.Sequence[Size]) -> list[dict[str, t.Any]]:
 
 def as_text(results: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """Give the results of as_json as two tables: the ratios to the floor, and the growth from size to size."""
-    ratios = [
-        (each["hosts"], Ratio(**each["wall"]), Ratio(**each["cpu"]), f"{each['memory']:.2f}") for each in results
-    ]
+    ratios = [(each["hosts"], Ratio(**each["wall"]), Ratio(**each["cpu"]), f"{each['memory']:.2f}") for each in results]
     growth = [
         (
             each["hosts"],

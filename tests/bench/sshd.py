@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from cost import BenchError
+from runs import hang_up
 
 __all__ = ["Server", "private_sshd"]
 
@@ -60,12 +61,6 @@ class Server:
             ),
             "ansible_ssh_private_key_file": str(self.folder / "user_key"),
         }
-
-    def hang_up(self) -> None:
-        """End the connections that Ansible keeps, so that the next run makes its own."""
-        for path in self.sockets.glob("*"):
-            command = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", "bench"]
-            subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def _program() -> str:
@@ -130,6 +125,6 @@ def private_sshd(folder: Path) -> t.Iterator[Server]:
             _wait(process, server, log)
             yield server
         finally:
-            server.hang_up()
+            hang_up(server.sockets)
             process.terminate()
             process.wait()

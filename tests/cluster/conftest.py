@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
 import sys
 import typing as t
@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "real")]
 
 from bed.node import Node
 from bed.testbed import Testbed
+from support.ansible_run import collections_for
 from watch.client import Client
 from watch.extension import SampleApiServer
 from watch.master import Master, wait_for
@@ -57,6 +58,12 @@ class Cluster:
     def configure(self, *arguments: str, pki: str = "pki", **variables: t.Any) -> Run:
         """Configure the cluster; the run must end well."""
         return self.start(*arguments, pki=pki, **variables).succeeded()
+
+    def give(self, host: str, variables: t.Mapping[str, t.Any]) -> None:
+        """Set variables of one host in the inventory, in place of those that it had."""
+        path = self.folder / "host_vars" / f"{host}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(variables), encoding="utf-8")
 
     def wait_until_ready(self) -> None:
         """Wait until every master runs what its manifest says."""
@@ -109,15 +116,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Ansible finds this collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
-    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
-    if given:
-        return Path(given)
-    folder = tmp_path_factory.mktemp("collections")
-    namespace = folder / "ansible_collections" / "kubeops"
-    namespace.mkdir(parents=True)
-    (namespace / "aggregation_layer").symlink_to(HERE.parent.parent)
-    return folder
+    """A folder in which Ansible finds this collection."""
+    return collections_for(tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +141,11 @@ def whole_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def cluster(whole_cluster: Cluster) -> t.Iterator[Cluster]:
     """The cluster in whatever state it is; every kube-apiserver serves before and after."""
+    for master in whole_cluster.masters:
+        if not master.node.is_running:
+            # a test that failed may have left it so
+            master.node.power_off()
+            master.node.boot()
     whole_cluster.wait_until_ready()
     yield whole_cluster
     for master in whole_cluster.masters:
@@ -176,4 +181,3 @@ def flunders(whole_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 def remark() -> t.Callable[[str], None]:
     """Say something at the end of the session."""
     return remarks.append
-

@@ -9,6 +9,7 @@ import json
 import time
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from conftest import Cluster
@@ -118,7 +119,7 @@ def test_the_cluster_publishes_our_ca_and_names(cluster: Cluster, roll: Roll) ->
 def test_flunders_are_served_through_every_master(cluster: Cluster, roll: Roll, flunders: SampleApiServer) -> None:
     for master in cluster.masters:
         wait_for(
-            lambda address=master.address: flunders.answers_through(cluster.client, address),
+            partial(flunders.answers_through, cluster.client, master.address),
             f"flunders through {master.name}\n{flunders.log}",
         )
         said = cluster.bed.kubectl("get", "flunders", node=master.node)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 import pytest
@@ -17,11 +16,9 @@ BROKEN = {"no-such-flag": "1"}
 @pytest.fixture
 def only_the_second(cluster: Cluster) -> t.Iterator[None]:
     """A broken flag that only m2 has."""
-    variables = cluster.folder / "host_vars" / "m2.json"
-    variables.parent.mkdir(exist_ok=True)
-    variables.write_text(json.dumps({"front_proxy_extra_flags": BROKEN}))
+    cluster.give("m2", {"front_proxy_extra_flags": BROKEN})
     yield
-    variables.unlink()
+    cluster.give("m2", {})
 
 
 def test_a_broken_flag_on_the_first_master_comes_to_no_other(bare: Cluster) -> None:

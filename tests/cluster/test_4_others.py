@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 import pytest
 from conftest import Cluster
@@ -44,7 +45,7 @@ def test_two_controllers_at_once_make_one_layer(bare: Cluster) -> None:
     assert len({master.digest("front-proxy-ca.crt") for master in bare.masters}) == 1
     # the one that came too late has made a CA that no master holds: it does not guess which one is meant
     late = "other" if good[0] is runs[0] else "one"
-    assert "no master holds it" in bare.start(pki=late).failed().words
+    assert "that no master holds" in bare.start(pki=late).failed().words
     (bare.folder / late).rename(bare.folder / "moved away")
     again = bare.configure(pki=late)
     assert again.changed == {"m1": 0, "m2": 0, "m3": 0}
@@ -79,13 +80,30 @@ def test_a_manifest_that_somebody_edits_meanwhile_is_left_to_them(configured: Cl
     assert second.apiserver().flags["profiling"] == "false" and second.apiserver().flags["v"] == "2"
 
 
+def test_while_a_master_is_switched_off_no_other_is_begun(configured: Cluster) -> None:
+    *others, third = configured.masters
+    before = [(master.checksums(), master.apiserver()) for master in others]
+    third.node.power_off()
+    try:
+        run = configured.start(front_proxy_extra_flags={"v": "3"}).failed()
+        # with one more away, etcd would have no majority
+        assert [(master.checksums(), master.apiserver()) for master in others] == before
+    finally:
+        third.node.boot()
+    assert run.recap["m3"].unreachable == 1
+    assert "Not begun, because m3 of the same cluster is refused: m3 is unreachable" in run.words
+    configured.wait_until_ready()
+    configured.configure(front_proxy_extra_flags={"v": "3"})
+    assert [master.apiserver().flags["v"] for master in configured.masters] == ["3", "3", "3"]
+
+
 def test_a_backup_in_the_manifests_folder_is_refused(configured: Cluster) -> None:
     second = configured.masters[1]
     sums = [master.checksums() for master in configured.masters]
     stray = second.node.path(f"{MANIFEST}.bak")
     stray.write_text(second.manifest)
     try:
-        run = configured.start(front_proxy_extra_flags={"v": "3"}).failed()
+        run = configured.start(front_proxy_extra_flags={"v": "4"}).failed()
     finally:
         stray.unlink()
     assert "kube-apiserver.yaml.bak" in run.words and "kubelet" in run.words, run.output
@@ -108,7 +126,7 @@ def test_a_folder_that_is_not_mounted_is_mounted(bare: Cluster, flunders: Sample
     for master in bare.masters:
         assert master.apiserver().flags["proxy-client-cert-file"] == f"{place}/front-proxy-client.crt"
         wait_for(
-            lambda address=master.address: flunders.answers_through(bare.client, address),
+            partial(flunders.answers_through, bare.client, master.address),
             f"flunders through {master.name}",
         )
     again = bare.configure(front_proxy_certificates_dir=place)

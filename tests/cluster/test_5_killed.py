@@ -17,8 +17,16 @@ KILLS, CUTS = 20, 10
 
 
 @pytest.fixture(scope="module")
-def seconds(whole_cluster: Cluster) -> float:
-    """How long a roll takes here, to choose moments from."""
+def moments(remark: t.Callable[[str], None]) -> random.Random:
+    """Where the random moments come from; the seed is said, so that they can be had again."""
+    seed = random.SystemRandom().randrange(10**6)
+    remark(f"random moments of interruptions: seed {seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="module")
+def roll_seconds(whole_cluster: Cluster) -> float:
+    """How long it takes to change all masters, to choose moments from."""
     whole_cluster.wait_until_ready()
     whole_cluster.configure()
     run = whole_cluster.configure(front_proxy_extra_flags={"v": "0"})
@@ -26,48 +34,54 @@ def seconds(whole_cluster: Cluster) -> float:
 
 
 @pytest.fixture(scope="module")
-def moments(seconds: float, remark: t.Callable[[str], None]) -> random.Random:
-    """Where the random moments come from; the seed is said, so that they can be had again."""
-    seed = random.SystemRandom().randrange(10**6)
-    remark(f"random moments of interruptions: seed {seed}, a roll takes {seconds:.0f} s")
-    return random.Random(seed)
+def change_seconds(whole_cluster: Cluster) -> t.Iterator[float]:
+    """How long it takes to change one master."""
+    whole_cluster.give("m2", {"front_proxy_extra_flags": {"v": "5"}})
+    run = whole_cluster.configure()
+    yield time.monotonic() - run.started
+    whole_cluster.give("m2", {})
 
 
-def interrupted(cluster: Cluster, run: Run, moment: float, interrupt: t.Callable[[], None], level: str) -> None:
-    """Interrupt a roll at a moment (seconds from its start), and see that all is well, now and after the next run."""
+def interrupt(cluster: Cluster, run: Run, moment: float, how: t.Callable[[], None]) -> None:
+    """Interrupt a run at a moment (seconds from its start), and see that the cluster is well by itself."""
     time.sleep(max(0.0, run.started + moment - time.monotonic()))
-    interrupt()
-    # by themselves, without another run
+    how()
     cluster.wait_until_ready()
     assert cluster.is_clean(), [master.in_manifests for master in cluster.masters]
-    cluster.configure(front_proxy_extra_flags={"v": level})
-    for master in cluster.masters:
-        assert master.apiserver().flags["v"] == level
-        leftovers = [path for path in master.checksums() if path.rpartition("/")[2].startswith(".")]
-        assert leftovers == []
-        assert not [path for path in master.checksums() if "backup" in path and path.endswith(".key")]
+
+
+def nothing_is_left(cluster: Cluster) -> bool:
+    """Whether no master has a temporary file, or the copy of a key that lies there while a change is under way."""
+    paths = [path for master in cluster.masters for path in master.checksums()]
+    return not [path for path in paths if "/." in path or ("-backup/" in path and path.endswith(".key"))]
 
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_after_a_killed_controller_the_next_run_finishes(
-    cluster: Cluster, seconds: float, moments: random.Random, number: int
+    cluster: Cluster, roll_seconds: float, moments: random.Random, number: int
 ) -> None:
-    level = str(1 + number % 2)
-    run = cluster.start(front_proxy_extra_flags={"v": level})
-    interrupted(cluster, run, moments.uniform(0.5, seconds), run.kill, level)
+    flags = {"v": str(1 + number % 2)}
+    run = cluster.start(front_proxy_extra_flags=flags)
+    interrupt(cluster, run, moments.uniform(0.5, roll_seconds), run.kill)
+    cluster.configure(front_proxy_extra_flags=flags)
+    assert [master.apiserver().flags["v"] for master in cluster.masters] == [flags["v"]] * 3
+    assert nothing_is_left(cluster)
 
 
 @pytest.mark.parametrize("number", range(CUTS))
 def test_after_a_cut_connection_the_next_run_finishes(
-    cluster: Cluster, seconds: float, moments: random.Random, number: int
+    cluster: Cluster, change_seconds: float, moments: random.Random, number: int
 ) -> None:
-    level = str(3 + number % 2)
-    run = cluster.start(front_proxy_extra_flags={"v": level})
+    second = cluster.masters[1]
+    cluster.give("m2", {"front_proxy_extra_flags": {"v": str(3 + number % 2)}})
+    run = cluster.start()
 
     def cut() -> None:
-        for master in cluster.masters:
-            # the sessions, not the daemon that takes new ones
-            master.node.run("pkill", "-KILL", "-f", "^sshd: root", check=False)
+        # the sessions, not the daemon that takes new ones
+        second.node.run("pkill", "-KILL", "-f", "^sshd: root", check=False)
         run.wait()
 
-    interrupted(cluster, run, moments.uniform(0.5, seconds), cut, level)
+    interrupt(cluster, run, moments.uniform(0.5, change_seconds), cut)
+    cluster.configure()
+    assert second.apiserver().flags["v"] == str(3 + number % 2)
+    assert nothing_is_left(cluster)

@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox")]
 
 from make_masters import make_authorities
-from support.ansible_run import Ansible
+from support.ansible_run import Ansible, collections_for
 from support.apiserver import ApiServer, Etcd
 from support.live import LiveMaster
 
@@ -110,15 +110,8 @@ def kubeadm(binaries: str) -> str:
 
 @pytest.fixture(scope="session")
 def collections_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Ansible finds the collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or a new one."""
-    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
-    if given:
-        return Path(given)
-    folder = tmp_path_factory.mktemp("collections")
-    namespace = folder / "ansible_collections" / "kubeops"
-    namespace.mkdir(parents=True)
-    (namespace / "aggregation_layer").symlink_to(HERE.parent.parent)
-    return folder
+    """A folder in which Ansible finds the collection."""
+    return collections_for(tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture(scope="session")

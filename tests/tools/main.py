@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands behind make: demo, test, list, shell, reference, clean."""
+"""The commands behind make: demo, test, list, bench, shell, reference, clean."""
 
 from __future__ import annotations
 
@@ -68,6 +68,16 @@ def reference() -> int:
         return 0
 
 
+def bench(options: list[str]) -> int:
+    """Run tests/bench/run, on a copy of the collection, so that edits meanwhile are not measured."""
+    with locked("cache", shared=True), locked("bench"):
+        folder = environment(*TESTS_NEW)
+        tree = copy_tree("bench", keep_output=False)
+        command = [str(folder / "bin" / "python"), str(ROOT / "tests" / "bench" / "run"), "--collection", str(tree)]
+        env = with_environment(folder, survey()[1])
+        return subprocess.run([*command, *options], cwd=ROOT, env=env, check=False).returncode
+
+
 def clean() -> int:
     """Remove everything that the tools keep, except built Kubernetes binaries, which take minutes to make."""
     if CACHE.is_dir():
@@ -97,6 +107,7 @@ def main() -> int:
         "session", nargs="*", help="a session or a tag, see list; after --, what is handed to the session"
     )
     commands.add_parser("list", help="list the test sessions")
+    commands.add_parser("bench", help=bench.__doc__)
     commands.add_parser("shell", help=shell.__doc__)
     commands.add_parser("reference", help=reference.__doc__)
     commands.add_parser("clean", help=clean.__doc__)
@@ -112,6 +123,8 @@ def main() -> int:
             for name, tags in Runner(jobs=1).sessions().items():
                 print(f"{name:20} {', '.join(tags)}")
             return 0
+        if given.command == "bench":
+            return bench(options)
         return {"demo": demo, "shell": shell, "reference": reference, "clean": clean}[given.command]()
     except ToolError as exc:
         print(exc, file=sys.stderr)

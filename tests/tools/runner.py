@@ -25,8 +25,8 @@ from pins import NOX
 from places import LOGS, ROOT, ToolError, locked
 from pythons import survey
 
-# A session that takes longer than this hangs: the slowest, with everything to build and install, takes a third of it.
-LIMIT_SECONDS = 35 * 60
+# A session that takes longer than this hangs: the slowest, with all that it builds and installs, takes half of it.
+LIMIT_SECONDS = 50 * 60
 TAIL_LINES = 100
 LONGEST_LINE = 1000
 

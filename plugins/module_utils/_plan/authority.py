@@ -101,6 +101,13 @@ def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Author
         return Authority((), None, "no master and not the controller has a front-proxy CA")
     common = frozenset.intersection(*(holder.keys for holder in having))
     if not common:
+        masters = [holder for holder in having if holder.name != CONTROLLER]
+        if folder.ca and frozenset.intersection(*(holder.keys for holder in masters)):
+            raise PlanError(
+                f"{folder.path} on the controller holds a front-proxy CA that no master holds, and the masters agree "
+                "about another one; move that folder away, and the next run takes over what the masters have, or set "
+                f"front_proxy_ca_from to {CONTROLLER}, and all masters get the controller's:\n{_table(having)}"
+            )
         raise PlanError(
             "The masters do not hold the same front-proxy CA, so a request would be accepted through one master and "
             "refused through another; set front_proxy_ca_from to the host whose CA all shall use (the other masters "

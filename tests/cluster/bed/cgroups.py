@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["is_unified", "make", "remove", "trees"]
+__all__ = ["is_unified", "leave", "make", "remove", "trees"]
 
 ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
@@ -41,6 +41,12 @@ def make(group: str) -> list[Path]:
             for name in ("cpuset.cpus", "cpuset.mems"):
                 (folder / name).write_text((tree / name).read_text(encoding="ascii"), encoding="ascii")
     return trees()
+
+
+def leave(pid: int) -> None:
+    """Take a process out of its group where there is one tree: there, a group with processes hands nothing down."""
+    if is_unified():
+        (ROOT / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
 
 def remove(group: str, *, seconds: float = 10) -> None:

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
-import typing as t
 from pathlib import Path
 
-from bed.cache import built, named
+from bed.cache import named
 from bed.parts import Parts
 from bed.places import Names
 from bed.shell import run
 
-__all__ = ["cluster", "keep", "take"]
+__all__ = ["keep", "place", "take"]
 
 HERE = Path(__file__).resolve().parent
 # kubeadm's certificates live for a year
@@ -26,18 +24,17 @@ PARTS = ("upper", "etcd", "kubelet")
 BEGUN_ANEW = ("upper/var/log/pods", "upper/var/log/containers", "upper/var/log/kubelet.log", "kubelet/pods")
 
 
-@contextlib.contextmanager
-def cluster(names: Names, parts: Parts, masters: int) -> t.Iterator[tuple[Path, bool]]:
-    """Give the folder of a kept cluster, and whether it has to be made first.
+def place(names: Names, parts: Parts, masters: int) -> Path:
+    """The folder of a kept cluster, which may have to be built; one that is too old is removed.
 
     The nodes' addresses stand in its certificates, so that each slot has its own.
     """
     sources = [path.read_text(encoding="utf-8") for path in sorted([*HERE.glob("*.py"), HERE / "init"])]
     folder = named(f"cluster{names.slot}", *sources, repr(parts), names.network, str(masters))
-    if folder.exists() and not 0 <= time.time() - folder.stat().st_mtime < LIFE:
+    made = folder / "made"
+    if folder.exists() and not (made.exists() and 0 <= time.time() - made.stat().st_mtime < LIFE):
         shutil.rmtree(folder)
-    with built(folder) as building:
-        yield building or folder, building is not None
+    return folder
 
 
 def keep(node: Path, kept: Path) -> None:

@@ -37,7 +37,7 @@ def _kubeadm(node: Node, *command: str, documents: t.Sequence[t.Mapping[str, t.A
 def init(node: Node, release: str) -> None:
     """Make the cluster's first master. Without kube-proxy, and without a pod network: pods use their node's."""
     endpoint = {"advertiseAddress": node.address, "bindPort": PORT}
-    documents = [
+    documents: list[dict[str, t.Any]] = [
         {
             "apiVersion": KUBEADM,
             "kind": "InitConfiguration",

@@ -88,6 +88,7 @@ class Node:
             with contextlib.suppress(OSError, ValueError):
                 # unshare has one child: pid 1 of the node
                 self._pid = int(Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="ascii"))
+                cgroups.leave(outer)
                 if self.succeeds("ctr", "version") and self.succeeds("pgrep", "-x", "sshd"):
                     break
             if time.monotonic() > deadline or not self.is_running:
@@ -168,4 +169,3 @@ def clear(names: Names, number: int) -> None:
     run("ip", "netns", "delete", space, check=False)
     unmount_below(names.folder / f"m{number}")
     cgroups.remove(space)
-

@@ -37,15 +37,25 @@ case $1 in inspecti | pull) ctr --namespace k8s.io images list --quiet | grep -q
 """
 
 
+# Before a kube-apiserver of another release than kubeadm's: the one flag of kubeadm 1.20 that 1.24 no longer knows.
+WRAPPER = """\
+#!/busybox sh
+for word; do
+  shift
+  [ "$word" = --insecure-port=0 ] || set -- "$@" "$word"
+done
+exec /opt/kube-apiserver "$@"
+"""
+
+
 @dataclass(frozen=True)
 class Parts:
-    """What nodes are made from; ``release`` is that of the images, ``apiserver`` that of kube-apiserver."""
+    """What nodes are made from; ``release`` is that of kubeadm, and the tag of all images."""
 
     rootfs: Path
     images: Path
     binaries: Path
     release: str
-    apiserver: str
 
 
 def _rootfs() -> Path:
@@ -77,10 +87,11 @@ def _libraries(rootfs: Path, program: str) -> list[str]:
     return re.findall(r"(/\S+) \(0x", said)
 
 
-def _images(rootfs: Path, binaries: Path, apiserver: Path, release: str, apiserver_release: str) -> Path:
-    programs = {name: apiserver if name == "kube-apiserver" else binaries / name for name in IN_PODS}
-    marks = [f"{name} {path} {path.stat().st_size} {path.stat().st_mtime_ns}" for name, path in programs.items()]
-    folder = named("images", *marks, str(rootfs), release, apiserver_release)
+def _images(rootfs: Path, binaries: Path, newer: Path | None, release: str) -> Path:
+    """Make the images. newer: a kube-apiserver to take instead."""
+    programs = [binaries / name for name in IN_PODS] + ([newer] if newer else [])
+    marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in programs]
+    folder = named("images", *marks, str(rootfs), release, WRAPPER)
     with built(folder) as building:
         if building is None:
             return folder
@@ -93,19 +104,19 @@ def _images(rootfs: Path, binaries: Path, apiserver: Path, release: str, apiserv
         for library in _libraries(rootfs, "/usr/bin/etcd"):
             etcd[library] = (rootfs / library.lstrip("/")).resolve()
         write_image(building / "etcd.tar", f"{REGISTRY}/etcd:3.4.13-0", etcd)
-        for name, path in programs.items():
-            tag = apiserver_release if name == "kube-apiserver" else release
-            write_image(building / f"{name}.tar", f"{REGISTRY}/{name}:{tag}", {f"/usr/local/bin/{name}": path})
+        for name in IN_PODS:
+            files = {f"/usr/local/bin/{name}": binaries / name}
+            if newer and name == "kube-apiserver":
+                wrapper = building / "wrapper"
+                wrapper.write_text(WRAPPER, encoding="ascii")
+                files = {f"/usr/local/bin/{name}": wrapper, "/opt/kube-apiserver": newer, **busybox}
+            write_image(building / f"{name}.tar", f"{REGISTRY}/{name}:{release}", files)
     return folder
 
 
 def _release(program: Path) -> str:
-    """The release of a program of Kubernetes, such as v1.20.2."""
-    argument = "version" if program.name == "kubeadm" else "--version"
-    found = re.search(r"v\d+\.\d+\.\d+\S*?(?=[\"\s]|$)", run(str(program), argument))
-    if found is None:
-        raise BedError(f"{program} does not say which release it is.")
-    return found.group()
+    """The release of a kubeadm, such as v1.20.2."""
+    return run(str(program), "version", "--output=short").strip()
 
 
 def prepare() -> Parts:
@@ -123,8 +134,9 @@ def prepare() -> Parts:
         binaries = Path(run("env", "--unset=KUBEBUILDER_ASSETS", str(PREPARE), "--where").strip())
     if missing := [name for name in COMMANDS if not os.access(binaries / name, os.X_OK)]:
         raise BedError(f"{binaries} lacks {', '.join(missing)}: put them there, or unset TESTBED_BIN.")
-    apiserver = Path(assets) / "kube-apiserver" if assets else binaries / "kube-apiserver"
+    newer = Path(assets) / "kube-apiserver" if assets else None
+    if newer and not os.access(newer, os.X_OK):
+        raise BedError(f"KUBEBUILDER_ASSETS is {assets}, but no kube-apiserver is in it: put one there, or unset it.")
     release = _release(binaries / "kubeadm")
-    newer = _release(apiserver)
     rootfs = _rootfs()
-    return Parts(rootfs, _images(rootfs, binaries, apiserver, release, newer), binaries, release, newer)
+    return Parts(rootfs, _images(rootfs, binaries, newer, release), binaries, release)

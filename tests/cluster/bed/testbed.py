@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bed import kept, kubeadm
+from bed.cache import built
 from bed.node import Node, clear, unmount_below
 from bed.parts import Parts, prepare
 from bed.places import HOME, Names
@@ -55,10 +56,14 @@ class Testbed:
             raise BedError("A cluster needs root: it makes namespaces, mounts and control groups.")
         self._parts = prepare()
         self._take_slot()
-        run("ip", "link", "add", self.names.bridge, "type", "bridge")
-        run("ip", "address", "add", f"{self.names.gateway}/24", "dev", self.names.bridge)
-        run("ip", "link", "set", self.names.bridge, "up")
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(self.key))
+        try:
+            run("ip", "link", "add", self.names.bridge, "type", "bridge")
+            run("ip", "address", "add", f"{self.names.gateway}/24", "dev", self.names.bridge)
+            run("ip", "link", "set", self.names.bridge, "up")
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f", str(self.key))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -102,8 +107,9 @@ class Testbed:
         What kubeadm made is kept, and the next bed in this slot begins with it.
         """
         nodes = [self._new_node() for _number in range(masters)]
-        with kept.cluster(self.names, self.parts, masters) as (folder, is_new):
-            if is_new:
+        folder = kept.place(self.names, self.parts, masters)
+        with built(folder) as building:
+            if building is not None:
                 self._boot(nodes)
                 first, *others = nodes
                 kubeadm.init(first, self.parts.release)
@@ -111,9 +117,10 @@ class Testbed:
                     kubeadm.join(node, first)
                 for node in nodes:
                     node.power_off()
-                    kept.keep(node.folder, folder / node.name)
+                    kept.keep(node.folder, building / node.name)
+                (building / "made").touch()
             for node in nodes:
-                kept.take(folder / node.name, node.folder)
+                kept.take((building or folder) / node.name, node.folder)
         self._boot(nodes)
 
     @staticmethod

@@ -13,25 +13,21 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import sys
 import typing as t
 from pathlib import Path
 
 from bed.shell import BedError, run
 from bed.testbed import Testbed
+from support.service import Service, free_port
 
 from watch.client import Client
 from watch.master import wait_for
-
-REAL = Path(__file__).resolve().parents[2] / "real"
-sys.path.insert(0, str(REAL))
-
-from support.service import Service, free_port
 
 __all__ = ["GROUP", "SampleApiServer"]
 
 GROUP = "wardle.example.com"
 NAMESPACE = "wardle"
+TOKEN = "apiserver-token"
 READER = "extension-apiserver-authentication-reader"
 FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
 
@@ -70,6 +66,17 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apiserver", "namespace": NAMESPACE}},
+        # from 1.24 on, a service account has a token only on request
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/service-account-token",
+            "metadata": {
+                "name": TOKEN,
+                "namespace": NAMESPACE,
+                "annotations": {"kubernetes.io/service-account.name": "apiserver"},
+            },
+        },
         {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "wardle"}, "rules": rules},
         binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
         binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
@@ -193,10 +200,8 @@ class SampleApiServer:
     def _kubeconfig(self) -> Path:
         """Of the service account, whose token the cluster makes."""
         bed = self._bed
-        read = (f"--namespace={NAMESPACE}", "get")
-        account = (*read, "serviceaccount", "apiserver", "--output=jsonpath={.secrets[0].name}")
-        wait_for(lambda: bed.kubectl(*account), "the service account has a token", seconds=30)
-        secret = (*read, "secret", bed.kubectl(*account), "--output=jsonpath={.data.token}")
+        secret = (f"--namespace={NAMESPACE}", "get", "secret", TOKEN, "--output=jsonpath={.data.token}")
+        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=30)
         token = base64.b64decode(bed.kubectl(*secret)).decode()
         authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
         server = f"https://{bed.nodes[0].address}:6443"

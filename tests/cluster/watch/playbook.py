@@ -15,6 +15,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.ansible_run import environment_for
+
 __all__ = ["CONFIGURE", "Counts", "Playbook", "Run"]
 
 CONFIGURE = "kubeops.aggregation_layer.configure"
@@ -130,17 +132,7 @@ class Playbook:
         """Begin to run a playbook with these variables."""
         self._number += 1
         log = self._folder / f"run-{self._number}.log"
-        configuration = self._folder / "ansible.cfg"
-        configuration.touch()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        environment.update(
-            ANSIBLE_COLLECTIONS_PATH=str(self._collections),
-            ANSIBLE_CONFIG=str(configuration),
-            ANSIBLE_HOME=str(self._folder / "home"),
-            ANSIBLE_NOCOLOR="1",
-            CLUSTER_TEST_RUN=str(log),
-            LC_ALL="C.UTF-8",
-        )
+        environment = {**environment_for(self._collections, self._folder), "CLUSTER_TEST_RUN": str(log)}
         command = [str(self._program), playbook, "--inventory", str(self._inventory), *arguments]
         if variables:
             command += ["--extra-vars", json.dumps(variables)]

@@ -13,7 +13,36 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Ansible"]
+__all__ = ["Ansible", "collections_for", "environment_for"]
+
+COLLECTION = Path(__file__).resolve().parents[3]
+
+
+def collections_for(folder: Path) -> Path:
+    """A folder in which Ansible finds this collection: AGGREGATION_LAYER_COLLECTIONS_PATH, or else the given one."""
+    given = os.environ.get("AGGREGATION_LAYER_COLLECTIONS_PATH")
+    if given:
+        return Path(given)
+    namespace = folder / "ansible_collections" / "kubeops"
+    namespace.mkdir(parents=True)
+    (namespace / "aggregation_layer").symlink_to(COLLECTION)
+    return folder
+
+
+def environment_for(collections: Path, home: Path) -> dict[str, str]:
+    """The variables for an ansible-core with nothing of this machine's configuration."""
+    # Without an own one, however empty, the user's and the machine's would be read.
+    configuration = home / "ansible.cfg"
+    configuration.touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment.update(
+        ANSIBLE_COLLECTIONS_PATH=str(collections),
+        ANSIBLE_CONFIG=str(configuration),
+        ANSIBLE_HOME=str(home),
+        ANSIBLE_NOCOLOR="1",
+        LC_ALL="C.UTF-8",
+    )
+    return environment
 
 
 @dataclass(frozen=True)
@@ -42,21 +71,10 @@ class Ansible:
         program = shutil.which(command, path=os.pathsep.join(folders))
         if program is None:
             raise AssertionError(f"{command} is not installed beside {sys.executable}")
-        # Without an own one, however empty, the user's and the machine's would be read.
-        configuration = self.home / "ansible.cfg"
-        configuration.touch()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        environment.update(
-            ANSIBLE_COLLECTIONS_PATH=str(self.collections),
-            ANSIBLE_CONFIG=str(configuration),
-            ANSIBLE_HOME=str(self.home),
-            ANSIBLE_NOCOLOR="1",
-            LC_ALL="C.UTF-8",
-        )
         done = subprocess.run(
             [program, *arguments],
             cwd=self.home,
-            env=environment,
+            env=environment_for(self.collections, self.home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -194,8 +194,17 @@ def test_the_same_name_with_another_key_is_another_ca() -> None:
 
 
 def test_the_controllers_other_ca_is_in_the_table_too() -> None:
-    done = plan(kubeadm("m1"), pki=folder(make_ca("other"), ca_key="plain"))
-    assert [row.split()[0] for row in refusal(done, "m1").splitlines()[2:]] == ["controller", "m1"]
+    done = plan(kubeadm("m1"), kubeadm("m2"), pki=folder(make_ca("other"), ca_key="plain"))
+    said = refusal(done, "m1")
+    sentence(said, support.FOLDER, "no master holds", "the masters agree", "move that folder away", "to controller")
+    assert [row.split()[0] for row in said.splitlines()[2:]] == ["controller", "m1", "m2"]
+
+
+def test_the_controller_is_one_of_three_opinions() -> None:
+    masters = [kubeadm("m1"), kubeadm("m2", ca="other").put_ca(make_ca("other"))]
+    said = refusal(plan(*masters, pki=folder(make_ca("third"), ca_key="plain")), "m1")
+    assert "do not hold the same" in said
+    assert [row.split()[0] for row in said.splitlines()[2:]] == ["controller", "m1", "m2"]
 
 
 def test_ca_from_a_host_gives_its_ca_to_all() -> None:

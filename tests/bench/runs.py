@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of ansible-playbook on one inventory, with Ansible's own settings, each with connections of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+from cost import BenchError, Command
+
+__all__ = ["CONFIGURE", "NAME", "ROOT", "Runs", "hang_up"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAME = "kubeops.aggregation_layer"
+CONFIGURE = f"{NAME}.configure"
+# The least that a play can do: one module, which does nothing, on every host.
+_PING = [{"hosts": "masters", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}]
+
+
+def hang_up(sockets: Path) -> None:
+    """End the connections that Ansible keeps with sockets in this folder, so that the next run makes its own."""
+    for path in sockets.glob("*"):
+        command = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", "bench"]
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+class Runs:
+    """An inventory and Ansible's settings, in a folder with a short path.
+
+    inventory: what the inventory says, as plain values; collections: by full name, where each lies; sockets: an
+    existing folder for those of ssh.
+    """
+
+    def __init__(
+        self, folder: Path, inventory: t.Mapping[str, t.Any], collections: t.Mapping[str, Path], sockets: Path
+    ) -> None:
+        self.folder = folder
+        self._sockets = sockets
+        for name, place in collections.items():
+            linked = folder / "collections" / "ansible_collections" / name.replace(".", "/")
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            linked.symlink_to(place)
+        self._inventory = folder / "inventory.json"
+        self._inventory.write_text(json.dumps(inventory, indent=1), encoding="utf-8")
+        (folder / "ansible.cfg").touch()
+        self._ping = folder / "ping.yml"
+        self._ping.write_text(json.dumps(_PING), encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        """Ansible's own settings, whatever those of the user are; what it writes, it writes here."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        return {
+            **env,
+            "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"),
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets),
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def hang_up(self) -> None:
+        """End the connections that Ansible keeps."""
+        hang_up(self._sockets)
+
+    def command(self, playbook: str | Path, *arguments: str) -> Command:
+        """A run of a playbook with the ansible-playbook beside this Python, which begins without a connection."""
+        program = Path(sys.executable).parent / "ansible-playbook"
+        if not program.exists():
+            raise BenchError(f"There is no {program}: use a Python that has ansible-core.")
+        words = (str(program), "-i", str(self._inventory), str(playbook), *arguments)
+        return Command(words, self._environment(), self.folder / "log", self.hang_up)
+
+    def ping(self) -> Command:
+        """The floor: a play of one ping."""
+        return self.command(self._ping)
+
+    def configure(self, *arguments: str) -> Command:
+        """The collection's playbook."""
+        return self.command(CONFIGURE, *arguments)
