@@ -68,8 +68,7 @@ def _as_json(rolls: Rolls, renewals: t.Sequence[Renewal]) -> dict[str, t.Any]:
 def measure_cluster(repeat: int, collection: Path) -> dict[str, t.Any]:
     """Boot three masters, and measure. Gives plain values; releases: of what took part. Raises BenchError."""
     crypto = community_crypto()
-    others = {each: crypto.parent.parent / each.replace(".", "/") for each in (CRYPTO,)}
-    with real_masters(collection, others) as masters:
+    with real_masters(collection, {CRYPTO: crypto}) as masters:
         rolls = measure_rolls(masters, repeat)
         renewals = measure_renewals(masters, repeat)
         releases = {"kube-apiserver": masters.release(), CRYPTO: release(crypto)}

@@ -30,7 +30,6 @@ _POLL = 0.1
 _RESTART_SECONDS = 120
 # After a restart, controllers choose their leaders again and read everything: that is not to be measured.
 _QUIET_SECONDS = 8
-_ANNOTATION = re.compile(r"^    bench: .*\n", re.MULTILINE)
 
 
 class Masters:
@@ -42,7 +41,6 @@ class Masters:
         self.client = Client(bed.kubeconfig)
         self.masters = [Master(node, self.client) for node in bed.nodes]
         self.networks = {node.name: Path("/run/netns", bed.names.node(node.number)) for node in bed.nodes}
-        self._annotation = 0
         sockets = folder / "cp"
         sockets.mkdir()
         self.runs = Runs(folder, self._inventory(), collections, sockets)
@@ -109,11 +107,7 @@ class Masters:
         """
         network = self.networks[master.name]
         old = running(network)
-        self._annotation += 1
-        text = _ANNOTATION.sub("", master.manifest)
-        line = f'  annotations:\n    bench: "{self._annotation}"\n'
-        began = time.monotonic()
-        master.write_manifest(text.replace("  annotations:\n", line, 1))
+        began = master.write_manifest(master.manifest)
         while True:
             now = running(network)
             if now and not now & old and master.is_ready():

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
 from cost import BenchError, Command
+from support.ansible_run import environment_for
 
 __all__ = ["CONFIGURE", "NAME", "ROOT", "Runs", "hang_up"]
 
@@ -48,22 +48,13 @@ class Runs:
             linked.symlink_to(place)
         self._inventory = folder / "inventory.json"
         self._inventory.write_text(json.dumps(inventory, indent=1), encoding="utf-8")
-        (folder / "ansible.cfg").touch()
         self._ping = folder / "ping.yml"
         self._ping.write_text(json.dumps(_PING), encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         """Ansible's own settings, whatever those of the user are; what it writes, it writes here."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        return {
-            **env,
-            "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"),
-            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
-            "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets),
-            "LC_ALL": "C.UTF-8",
-        }
+        own = environment_for(self.folder / "collections", self.folder)
+        return {**own, "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets)}
 
     def hang_up(self) -> None:
         """End the connections that Ansible keeps."""

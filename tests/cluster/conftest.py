@@ -23,7 +23,7 @@ from support.ansible_run import collections_for
 from watch.client import Client
 from watch.extension import SampleApiServer
 from watch.master import Master, wait_for
-from watch.playbook import Playbook, Run
+from watch.playbook import CONFIGURE, Playbook, Run
 
 #: What a test wants to be said at the end of the session: numbers that are no verdict.
 remarks: list[str] = []
@@ -51,9 +51,7 @@ class Cluster:
 
     def start(self, *arguments: str, pki: str = "pki", **variables: t.Any) -> Run:
         """Begin to configure the cluster. pki: which folder of the controller to use."""
-        return self.ansible.start(
-            "kubeops.aggregation_layer.configure", *arguments, front_proxy_pki_dir=str(self.folder / pki), **variables
-        )
+        return self.ansible.start(CONFIGURE, *arguments, front_proxy_pki_dir=str(self.folder / pki), **variables)
 
     def configure(self, *arguments: str, pki: str = "pki", **variables: t.Any) -> Run:
         """Configure the cluster; the run must end well."""

@@ -16,11 +16,11 @@ from watch.master import MANIFEST, PKI, Master, wait_for
 # The folder on a file system of its own that has room for one more file, as a tmpfs counts: in pages.
 FILL = r"""
 set -e
-mkdir -p /root/small
+mkdir -p /mnt/small
 pages=$(find /etc/kubernetes/pki -type f -printf '%s\n' | awk '{ n += int(($1 + 4095) / 4096) } END { print n }')
-mount -t tmpfs -o "size=$(( (pages + 1) * 4096 ))" tmpfs /root/small
-cp -a /etc/kubernetes/pki/. /root/small/
-mount --move /root/small /etc/kubernetes/pki 2>/dev/null || { mount --bind /root/small /etc/kubernetes/pki; }
+mount -t tmpfs -o "size=$(( (pages + 1) * 4096 ))" tmpfs /mnt/small
+cp -a /etc/kubernetes/pki/. /mnt/small/
+mount --bind /mnt/small /etc/kubernetes/pki
 """
 
 
@@ -30,7 +30,7 @@ def full(bare: Cluster) -> t.Iterator[Master]:
     master = bare.masters[0]
     master.node.run("sh", "-c", FILL)
     yield master
-    master.node.run("sh", "-c", "while umount /etc/kubernetes/pki; do :; done; umount /root/small; true")
+    master.node.run("umount", "/etc/kubernetes/pki", "/mnt/small")
 
 
 def test_two_controllers_at_once_make_one_layer(bare: Cluster) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ with Testbed() as bed:
 def traces(names: Names) -> list[str]:
     """What of a bed is on this machine."""
     found = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {names.folder}/" in line]
-    found += [line for line in run("ip", "-oneline", "link").splitlines() if f"{names.bridge}" in line]
+    found += [line for line in run("ip", "-oneline", "link").splitlines() if re.search(rf"\b{names.bridge}\b", line)]
     found += [line for line in run("ip", "netns").splitlines() if line.startswith(f"{names.bridge}-")]
     found += [str(path) for tree in cgroups.trees() for path in tree.glob(f"{names.bridge}-*")]
     return found + [str(path) for path in [names.folder] if path.exists()]

@@ -15,7 +15,7 @@ from bed.shell import BedError
 __all__ = ["init", "join", "leave"]
 
 KUBEADM = "kubeadm.k8s.io/v1beta2"
-CONFIGURATION = "/root/kubeadm.json"
+CONFIGURATION = "/etc/kubeadm.json"
 PORT = 6443
 
 

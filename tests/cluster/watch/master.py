@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 import time
 import typing as t
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ __all__ = ["MANIFEST", "PKI", "ApiServer", "Master", "wait_for"]
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 PKI = "/etc/kubernetes/pki"
+BACKUP = "/etc/kubernetes/front-proxy-backup"
 FRONT_PROXY = ("front-proxy-ca.crt", "front-proxy-ca.key", "front-proxy-client.crt", "front-proxy-client.key")
 
 PROCESSES = r"""
@@ -41,40 +44,11 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 print(json.dumps(found))
 """
 
-# In this order: files first, manifest last, each by a rename, as the kubelet wants it.
-RESTORE = r"""
-import filecmp, os, shutil, sys
-saved, manifest, names = sys.argv[1], sys.argv[2], sys.argv[3:]
-pki = "/etc/kubernetes/pki"
-shutil.rmtree("/etc/kubernetes/front-proxy-backup", ignore_errors=True)
-pairs = [(os.path.join(saved, name), os.path.join(pki, name)) for name in names]
-for source, target in pairs + [(os.path.join(saved, "manifest"), manifest)]:
-    if not os.path.exists(source):
-        if os.path.exists(target):
-            os.remove(target)
-    elif not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
-        temporary = os.path.join(os.path.dirname(target), ".restored")
-        shutil.copy2(source, temporary)
-        os.rename(temporary, target)
-"""
+# A pod of a file has the hash of its text as its UID, and the kubelet waits longer and longer before it starts a
+# container of one UID again. So no two manifests that a test writes are the same: each has a mark of its own.
+MARK = re.compile(r"^    cluster-test: .*\n", re.MULTILINE)
 
-STRIP = r"""
-import os, re, sys
-manifest, names = sys.argv[1], sys.argv[2:]
-with open(manifest) as stream:
-    text = stream.read()
-bare = re.sub(r"    - --(requestheader|proxy-client|enable-aggregator)[^\n]*\n", "", text)
-if bare != text:
-    temporary = os.path.join(os.path.dirname(manifest), ".bare")
-    with open(temporary, "w") as stream:
-        stream.write(bare)
-    os.chmod(temporary, 0o600)
-    os.rename(temporary, manifest)
-for name in names:
-    path = os.path.join("/etc/kubernetes/pki", name)
-    if os.path.exists(path):
-        os.remove(path)
-"""
+LAYER = re.compile(r"    - --(requestheader|proxy-client|enable-aggregator)[^\n]*\n")
 
 CHECKSUMS = r"""
 import hashlib, json, os, stat, sys
@@ -123,6 +97,7 @@ class Master:
         self.name = node.name
         self.address = node.address
         self._client = client
+        self._outdated: list[ApiServer] = []
 
     def python(self, program: str, *arguments: str) -> str:
         return self.node.run("python3", "-c", program, *arguments)
@@ -147,10 +122,12 @@ class Master:
         return self._client.is_ready(self.address)
 
     def runs_its_manifest(self) -> bool:
-        """Whether one kube-apiserver runs, with the flags that the manifest has, and is ready."""
+        """Whether one kube-apiserver runs, newer than the last manifest by hand, with its flags, and is ready."""
         found = self.apiservers()
         words = [line.strip()[2:] for line in self.manifest.splitlines() if line.startswith("    - --")]
-        return len(found) == 1 and list(found[0].argv[1:]) == words and self.is_ready()
+        if len(found) != 1 or found[0] in self._outdated:
+            return False
+        return list(found[0].argv[1:]) == words and self.is_ready()
 
     def wait_until_it_runs_its_manifest(self, *, seconds: float = 120) -> None:
         wait_for(self.runs_its_manifest, f"{self.name} runs its manifest and is ready", seconds=seconds)
@@ -159,12 +136,19 @@ class Master:
     def manifest(self) -> str:
         return self.node.path(MANIFEST).read_text(encoding="utf-8")
 
-    def write_manifest(self, text: str) -> None:
-        """Replace the manifest as a careful hand does: in one step."""
+    def write_manifest(self, text: str) -> float:
+        """Replace the manifest in one step, as a careful hand does, so that the kubelet makes a new pod.
+
+        Gives the moment of that by time.monotonic().
+        """
+        marked = f'  annotations:\n    cluster-test: "{time.time_ns()}"\n'
         temporary = self.node.path(MANIFEST).with_name(".by-hand")
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(MARK.sub("", text).replace("  annotations:\n", marked, 1), encoding="utf-8")
         temporary.chmod(0o600)
+        self._outdated = self.apiservers()
+        moment = time.monotonic()
         temporary.rename(self.node.path(MANIFEST))
+        return moment
 
     def add_flag(self, flag: str) -> None:
         """Put one more flag behind the first word of the command, by hand."""
@@ -201,15 +185,24 @@ class Master:
 
     def restore(self, state: Path) -> None:
         """Bring back what `save` kept; the kubelet restarts kube-apiserver where the manifest differs."""
-        inside = f"/root/{state.name}"
-        target = self.node.path(inside)
-        target.mkdir(exist_ok=True)
-        for source in (state / self.name).iterdir():
-            (target / source.name).write_bytes(source.read_bytes())
-            (target / source.name).chmod(source.stat().st_mode & 0o777)
-        self.python(RESTORE, inside, MANIFEST, *FRONT_PROXY)
+        self.node.run("rm", "-rf", BACKUP)
+        for name in FRONT_PROXY:
+            target = self.node.path(f"{PKI}/{name}")
+            if (state / self.name / name).exists():
+                temporary = target.with_name(".restored")
+                shutil.copy2(state / self.name / name, temporary)
+                temporary.rename(target)
+            else:
+                target.unlink(missing_ok=True)
+        # the manifest last: what it names is there
+        manifest = (state / self.name / "manifest").read_text(encoding="utf-8")
+        if MARK.sub("", manifest) != MARK.sub("", self.manifest):
+            self.write_manifest(manifest)
 
     def strip(self) -> None:
         """Take the aggregation layer off, as on a master that never had it."""
-        self.python(STRIP, MANIFEST, *FRONT_PROXY)
-        self.node.run("rm", "-rf", "/etc/kubernetes/front-proxy-backup")
+        bare = LAYER.sub("", self.manifest)
+        if bare != self.manifest:
+            self.write_manifest(bare)
+        for path in (BACKUP, *(f"{PKI}/{name}" for name in FRONT_PROXY)):
+            self.node.run("rm", "-rf", path)

@@ -55,16 +55,6 @@ class Run:
         self.process.wait(timeout=seconds)
         return self
 
-    def wait_for_text(self, pattern: str, *, seconds: float = SECONDS) -> None:
-        """Wait until it has printed something. Raises AssertionError if it ends without."""
-        deadline = time.monotonic() + seconds
-        while not re.search(pattern, self.output):
-            running = self.is_running
-            if re.search(pattern, self.output):
-                return
-            assert running and time.monotonic() < deadline, f"{pattern!r} does not come:\n{self.output}"
-            time.sleep(0.05)
-
     def kill(self) -> None:
         """SIGKILL the controller with everything that it has started, ssh among them."""
         for pid in self._family():
@@ -147,11 +137,3 @@ class Playbook:
                 start_new_session=True,
             )
         return Run(process, log)
-
-    def run(self, playbook: str = CONFIGURE, *arguments: str, **variables: t.Any) -> Run:
-        """Run a playbook to its end, which must be a good one."""
-        return self.start(playbook, *arguments, **variables).succeeded()
-
-    def refused(self, playbook: str = CONFIGURE, *arguments: str, **variables: t.Any) -> Run:
-        """Run a playbook to its end, which must be a failure."""
-        return self.start(playbook, *arguments, **variables).failed()
