@@ -9,8 +9,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import read_kubeconfig
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
 
 _MODULE = "kubeops.aggregation_layer.aggregation_layer_info"
@@ -34,13 +34,5 @@ class ActionModule(ActionBase):
         return {**result, **explain_silence(done)}
 
     def _credentials(self, path: str) -> dict[str, str]:
-        problem = leak()
-        if problem:
-            raise PlanError(problem)
-        if not self._connection.has_pipelining:
-            raise PlanError(
-                f"The connection plugin {self._connection.transport} cannot pipeline, so the credentials of the "
-                "kubeconfig would lie in the temporary folder of the master; use one that can, such as ssh."
-            )
-        self._connection.set_option("pipelining", True)
+        send_in_memory(self._connection, "the credentials of the kubeconfig")
         return read_kubeconfig(self._loader.path_dwim(path))

@@ -21,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.ma
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
 
 _MODULE = "kubeops.aggregation_layer.apiserver"
@@ -120,12 +121,7 @@ class ActionModule(ActionBase):
         self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """Have the module do its work. What it may get, a private key, must not touch the master's disk on its way."""
-        if not self._connection.has_pipelining:
-            raise PlanError(
-                f"The connection plugin {self._connection.transport} cannot pipeline, so a private key would lie in "
-                "the temporary folder of the master; use one that can, such as ssh."
-            )
-        self._connection.set_option("pipelining", True)
+        send_in_memory(self._connection, "a private key")
         asked = {"root": arguments["root"], "lock_timeout": arguments["lock_timeout"], **what}
         result: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)
         result.pop("invocation", None)

@@ -20,6 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lif
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
@@ -29,7 +30,14 @@ display = Display()
 # Under this name the role keeps the observations, and hosts tell which cluster they belong to.
 _OBSERVED = "front_proxy__surveyed"
 _CLUSTER = "front_proxy_cluster"
+_SMOKE = ("front_proxy__smoke_begun", "front_proxy__smoke_asked", "front_proxy__smoke_ended")
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
+
+
+def _smoke(variables: t.Mapping[str, t.Any]) -> Smoke | None:
+    """What came of the smoke test on a master; None if there was none."""
+    steps = [plain(variables.get(step) or {}) for step in _SMOKE]
+    return Smoke(*steps) if any(step and not step.get("skipped") for step in steps) else None
 
 
 def _seen(name: str, variables: t.Mapping[str, t.Any], active: bool) -> Seen:
@@ -37,7 +45,8 @@ def _seen(name: str, variables: t.Mapping[str, t.Any], active: bool) -> Seen:
     carried = found.get("carry") or {}
     cluster = str(carried.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
     if found.get("manifest") and not found.get("failed"):
-        return Seen(name, cluster, found, "", str(carried.get("container") or "kube-apiserver"))
+        container = str(carried.get("container") or "kube-apiserver")
+        return Seen(name, cluster, found, "", container, smoke=_smoke(variables))
     if not found and not active:
         return Seen(name, cluster, None, left_out=True)
     why = str(found.get("msg") or "it was not looked at").strip()

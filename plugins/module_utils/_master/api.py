@@ -12,14 +12,10 @@ import ssl
 import typing as t
 
 from .files import accept_weak_keys
+from .login import Login
 
-__all__ = ["AGGREGATOR", "AGGREGATOR_GROUP", "Answer", "Api", "Login"]
+__all__ = ["Answer", "Api", "load_pair"]
 
-# As whom kube-apiserver itself asks extension API servers whether they are there, by its front-proxy pair
-# (kube-aggregator, status/available_controller.go). The user alone may read nothing (tried on 1.20.2: 403 for the
-# ConfigMap, the APIServices and the metrics), so the group is needed.
-AGGREGATOR = "system:kube-aggregator"
-AGGREGATOR_GROUP = "system:masters"
 # Above any list of APIServices or metrics of a large cluster.
 _LIMIT = 64 * 1024 * 1024
 
@@ -41,17 +37,8 @@ class Answer(t.NamedTuple):
             return None
 
 
-class Login(t.NamedTuple):
-    """How to be let in: a certificate and key (paths here, or their text), a token, headers. user: for people."""
-
-    user: str
-    certificate: str | None = None
-    key: str | None = None
-    token: str | None = None
-    headers: t.Mapping[str, str] = {}
-
-
-def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Have a context show a certificate. Both may be paths, or their text. Raises OSError or ValueError."""
     if "-----BEGIN" not in key:
         context.load_cert_chain(certificate, key, password=lambda: b"")
         return
@@ -76,7 +63,7 @@ class Api:
         context.verify_mode = ssl.CERT_NONE
         accept_weak_keys(context)
         if login.certificate and login.key:
-            _load(context, login.certificate, login.key)
+            load_pair(context, login.certificate, login.key)
         self._headers = dict(login.headers)
         if login.token:
             self._headers["Authorization"] = f"Bearer {login.token}"
@@ -84,11 +71,25 @@ class Api:
 
     def get(self, path: str) -> Answer:
         """GET a path."""
+        return self._send("GET", path, None)
+
+    def post(self, path: str, document: t.Mapping[str, t.Any]) -> Answer:
+        """Make an object."""
+        return self._send("POST", path, json.dumps(document))
+
+    def delete(self, path: str) -> Answer:
+        """Delete an object."""
+        return self._send("DELETE", path, None)
+
+    def _send(self, method: str, path: str, body: str | None) -> Answer:
+        headers = {"Accept": "application/json, text/plain", **self._headers}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            self._connection.request("GET", path, headers={"Accept": "application/json, text/plain", **self._headers})
+            self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
-            body = response.read(_LIMIT)
-            return Answer(response.status, body.decode("utf-8", "replace"), None)
+            said = response.read(_LIMIT)
+            return Answer(response.status, said.decode("utf-8", "replace"), None)
         # ValueError: a header that cannot be one
         except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
             self._connection.close()

@@ -13,7 +13,9 @@ import typing as t
 
 from .errors import MasterError
 
-__all__ = ["run_detached"]
+__all__ = ["Tell", "run_detached", "start_detached"]
+
+Tell = t.Callable[[t.Mapping[str, t.Any]], None]
 
 
 def _become_independent(keep: int) -> None:
@@ -32,31 +34,42 @@ def _become_independent(keep: int) -> None:
     os.chdir("/")
 
 
-def _work_in_child(work: t.Callable[[], t.Mapping[str, t.Any]], answers: int) -> None:
-    try:
-        _become_independent(answers)
-        try:
-            answer: t.Mapping[str, t.Any] = {"result": work()}
-        except MasterError as error:
-            answer = {"error": str(error)}
-        except Exception as error:
-            answer = {
-                "error": f"Unexpected {type(error).__name__} while changing the master: {error}; please report this."
-            }
+class _Answer:
+    """What the process that waits is told, once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._is_open = True
+
+    def tell(self, answer: t.Mapping[str, t.Any]) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
         data = json.dumps(answer).encode()
-        while data:
-            data = data[os.write(answers, data) :]
-    except OSError:
-        pass  # nobody listens any more: the work is done all the same
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            os.close(self._descriptor)
+        except OSError:
+            pass  # nobody listens any more: the work is done all the same
+
+
+def _work_in_child(work: t.Callable[[Tell], None], descriptor: int) -> None:
+    answer = _Answer(descriptor)
+    try:
+        _become_independent(descriptor)
+        work(lambda result: answer.tell({"result": result}))
+    except MasterError as error:
+        answer.tell({"error": str(error)})
+    except Exception as error:
+        answer.tell(
+            {"error": f"Unexpected {type(error).__name__} while working on the master: {error}; please report this."}
+        )
     finally:
         os._exit(0)  # nothing of the parent's (Ansible's) clean-up may run twice
 
 
-def run_detached(work: t.Callable[[], t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the work in a process of its own session and give its result, which must be plain values for JSON.
-
-    If this process is killed or its connection is cut, the work goes on to its end. Raises the work's MasterError.
-    """
+def _start(work: t.Callable[[Tell], None]) -> tuple[int, dict[str, t.Any]]:
     sys.stdout.flush()
     sys.stderr.flush()
     answers, mine = os.pipe()
@@ -67,14 +80,36 @@ def run_detached(work: t.Callable[[], t.Mapping[str, t.Any]]) -> dict[str, t.Any
     os.close(mine)
     with os.fdopen(answers, "rb") as stream:
         data = stream.read()
-    os.waitpid(pid, 0)
     if not data:
+        os.waitpid(pid, 0)
         raise MasterError(
-            "The process that was changing this master was killed from outside before it ended; run again: the next "
+            "The process that was working on this master was killed from outside before it ended; run again: the next "
             "run finds what it left and finishes it."
         )
-    answer = json.loads(data)
+    answer: dict[str, t.Any] = json.loads(data)
+    return pid, answer
+
+
+def _result(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if "error" in answer:
         raise MasterError(answer["error"])
     result: dict[str, t.Any] = answer["result"]
     return result
+
+
+def run_detached(work: t.Callable[[], t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the work in a process of its own session and give its result, which must be plain values for JSON.
+
+    If this process is killed or its connection is cut, the work goes on to its end. Raises the work's MasterError.
+    """
+    pid, answer = _start(lambda tell: tell(work()))
+    os.waitpid(pid, 0)
+    return _result(answer)
+
+
+def start_detached(work: t.Callable[[Tell], None]) -> dict[str, t.Any]:
+    """Start work that goes on after this process, and give what it tells first, which must be plain values for JSON.
+
+    Raises the MasterError with which it ends before it tells anything.
+    """
+    return _result(_start(work)[1])

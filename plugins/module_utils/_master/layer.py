@@ -12,13 +12,14 @@ import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
-from .api import Answer, Api, Login
+from .api import Answer, Api
 from .files import accept_weak_keys
 from .handshake import offered_client_cas
+from .login import Login
 
-__all__ = ["read_layer"]
+__all__ = ["CONFIG_MAP", "dial", "read_layer"]
 
-_CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 _METRIC = re.compile(r'^aggregator_unavailable_apiservice\{name="([^"]+)"\} ([0-9.e+]+)', re.MULTILINE)
 _WORKERS = 8
@@ -172,7 +173,7 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
     }
     try:
         reader = _Reader(address, port, login)
-        published = reader.get(_CONFIG_MAP)
+        published = reader.get(CONFIG_MAP)
     except (OSError, ValueError) as error:
         return {**found, "error": f"the pair does not load ({type(error).__name__})"}
     found["status"], found["error"] = published.status, published.error

@@ -9,14 +9,14 @@ import os
 import time
 import typing as t
 
-from .._argv import flag_values, last_value
 from . import manifests
 from .backup import read_pending
 from .errors import MasterError
 from .files import describe_file, loads_together
 from .lock import wait_until_free
+from .login import pair_of
 from .places import Places
-from .probe import Pair, ask
+from .probe import ask
 from .process import Process, endpoint, find_apiserver, list_processes, mounts_of, started_at
 from .routing import service_routing_evidence
 
@@ -68,17 +68,6 @@ def _describe_files(
     return files
 
 
-def _presented_pair(process: Process) -> Pair | None:
-    """Give the pair of the running server, as files that can be opened here, through the container's own root."""
-    values = flag_values(process.argv)
-    certificate, key = last_value(values, "proxy-client-cert-file"), last_value(values, "proxy-client-key-file")
-    if not certificate or not key:
-        return None
-    inside = f"/proc/{process.pid}/root"
-    headers = (last_value(values, "requestheader-username-headers") or "X-Remote-User").split(",")
-    return Pair(inside + certificate, inside + key, headers[0] or "X-Remote-User")
-
-
 def observe(
     *,
     manifest: str,
@@ -122,6 +111,6 @@ def observe(
         "service_routing": service_routing_evidence(processes) if places.live else None,
         "clock": now,
         "clock_skew": None if controller_clock is None else round(now - controller_clock, 3),
-        "probe": ask(*endpoint(argv), _presented_pair(process)) if process else None,
+        "probe": ask(*endpoint(argv), pair_of(process.argv, process.pid)) if process else None,
         "pending": read_pending(places),
     }

@@ -11,10 +11,10 @@ import time
 import typing as t
 
 from .._argv import flag_values, last_value
-from .api import AGGREGATOR, AGGREGATOR_GROUP, Login
 from .files import loads_together, read_regular
 from .handshake import offered_client_cas
 from .layer import read_layer
+from .login import AGGREGATOR, login_as, pair_of
 from .manifests import describe_manifest
 from .observe import observe
 from .places import Places
@@ -86,31 +86,6 @@ def _public_keys(path: str) -> list[str]:
     return [match.group(0) + "\n" for match in _PUBLIC_KEY.finditer(text)]
 
 
-def _pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
-    values = flag_values(argv)
-    certificate, key = last_value(values, "proxy-client-cert-file"), last_value(values, "proxy-client-key-file")
-    if not certificate or not key:
-        return None
-    headers = (last_value(values, "requestheader-username-headers") or "X-Remote-User").split(",")
-    inside = f"/proc/{pid}/root"
-    return Pair(inside + certificate, inside + key, headers[0] or "X-Remote-User")
-
-
-def _login(pair: Pair | None, argv: t.Sequence[str], given: t.Mapping[str, t.Any] | None) -> Login | None:
-    if given:
-        return Login(
-            str(given.get("user") or "the user of the kubeconfig"),
-            given.get("certificate"),
-            given.get("key"),
-            given.get("token"),
-        )
-    if pair is None:
-        return None
-    groups = (last_value(flag_values(argv), "requestheader-group-headers") or "X-Remote-Group").split(",")
-    headers = {pair.user_header: AGGREGATOR, groups[0] or "X-Remote-Group": AGGREGATOR_GROUP}
-    return Login(AGGREGATOR, pair.certificate, pair.key, None, headers)
-
-
 def _routes(argv: t.Sequence[str]) -> bool:
     return (last_value(flag_values(argv), "enable-aggregator-routing") or "false").lower() in ("true", "1", "t")
 
@@ -153,10 +128,7 @@ def survey(
     process = found["process"]
     argv = process["argv"] if process else ()
     account_keys = {
-        path
-        for name, paths in _flag_values(text, argv).items()
-        if name.startswith("service-account")
-        for path in paths
+        path for name, paths in _flag_values(text, argv).items() if name.startswith("service-account") for path in paths
     }
     cas = [path for path, file in found["files"].items() if file.get("kind") == "certificates"]
     if controller_clock is not None:
@@ -172,12 +144,12 @@ def survey(
     found["handshake"] = found["without_user"] = found["layer"] = None
     probe = found["probe"]
     if process and probe and probe["answers"]:
-        pair = _pair_of(argv, process["pid"])
+        pair = pair_of(argv, process["pid"])
         address, port = probe["address"], probe["port"]
         found["handshake"] = offered_client_cas(address, port)
         if pair is not None and probe["status"] is not None:
             found["without_user"] = _status_without_user(address, port, pair)
-        login = _login(pair, argv, credentials)
+        login = login_as(AGGREGATOR, pair, argv, credentials)
         if login is not None:
             found["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
     return found

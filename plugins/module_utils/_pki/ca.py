@@ -49,19 +49,28 @@ def self_sign(*, key: PrivateKey, subject: Subject, validity: timedelta, now: da
     public_key = key.public_key()
     with quiet():
         builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(public_key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(not_before)
-            .not_valid_after(not_after)
+            begin_certificate(name, name, public_key, not_before=not_before, not_after=not_after)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(key_usage("digital_signature", "key_cert_sign", "crl_sign"), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
         signed = key.sign_certificate(builder)
         return from_der(signed.public_bytes(serialization.Encoding.DER))
+
+
+def begin_certificate(
+    subject: t.Any, issuer: t.Any, public_key: t.Any, *, not_before: datetime, not_after: datetime
+) -> t.Any:
+    """A certificate builder with all that every certificate has: names, key and its id, a random serial, a life."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
 
 
 def key_usage(*names: str) -> t.Any:
@@ -159,6 +168,7 @@ def concerns(ca: Certificate, *, now: datetime) -> tuple[str, ...]:
 __all__ = (
     "CaWish",
     "WEAK_HASHES",
+    "begin_certificate",
     "check_ca",
     "check_ca_can_sign",
     "check_pair",

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from .ca import WEAK_HASHES, check_ca_can_sign, check_pair, key_usage
+from .ca import WEAK_HASHES, begin_certificate, check_ca_can_sign, check_pair, key_usage
 from .certificate import Certificate, from_der, is_signed_by, load_x509, openssl_objection
 from .deps import ExtendedKeyUsageOID, quiet, require, serialization, x509
 from .der import outline
@@ -190,17 +190,12 @@ def sign_client(
     with quiet():
         issuer = load_x509(ca.der)
         builder = (
-            x509.CertificateBuilder()
-            .subject_name(wish.subject.to_name())
-            .issuer_name(issuer.subject)
-            .public_key(public_key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(not_before)
-            .not_valid_after(not_after)
+            begin_certificate(
+                wish.subject.to_name(), issuer.subject, public_key, not_before=not_before, not_after=not_after
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(key_usage(*usages), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(_authority_key_identifier(issuer, ca_key), critical=False)
         )
         signed = ca_key.sign_certificate(builder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import apiservices, files, flags, reuse, running, surroundings, trust
+from . import apiservices, files, flags, reuse, running, smoke, surroundings, trust
 from .model import AT_RISK, BROKEN, Kind
 
 __all__ = ["CATALOGUE", "NOT_READ", "NOT_SEEN", "SUBJECTS", "UNCLEAR"]
@@ -51,5 +51,6 @@ SUBJECTS: t.Mapping[str, tuple[Kind, ...]] = {
     "Trust across the masters": trust.KINDS,
     "Reading the API": (NOT_READ,),
     "APIServices": apiservices.KINDS,
+    "The smoke test": smoke.KINDS,
 }
 CATALOGUE = tuple(kind for kinds in SUBJECTS.values() for kind in kinds)

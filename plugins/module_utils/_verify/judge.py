@@ -18,6 +18,7 @@ from .flags import judge_flags
 from .model import BROKEN, WILL_BREAK, Finding, finding, rank
 from .reuse import judge_reuse
 from .running import judge_running
+from .smoke import Smoke, judge_leftovers, judge_smoke
 from .surroundings import NO_ROUTE, judge_surroundings
 from .trust import judge_trust
 from .view import View, read_view
@@ -31,7 +32,8 @@ _ORDER = {kind.id: number for number, kind in enumerate(CATALOGUE)}
 class Seen:
     """What came of looking at a master: facts (of aggregation_layer_info), or why there are none.
 
-    left_out: it is a master of the cluster, and this run was told not to look at it.
+    left_out: it is a master of the cluster, and this run was told not to look at it; smoke: None if no smoke test was
+    asked for.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Seen:
     failure: str = ""
     container: str = "kube-apiserver"
     left_out: bool = False
+    smoke: Smoke | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,9 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
     more, explained = judge_apiservices(cluster, views, blamed)
     findings += more
+    findings += [left for view in views for left in judge_leftovers(view)][:1]
+    shown, proofs = judge_smoke(cluster, views, {each.name: each.smoke for each in seen if each.smoke}, blamed)
+    findings += shown
     silent = {host for each in more if each.kind is SILENT_ADDRESS for host in each.hosts}
     findings = [each for each in findings if each.kind is not NO_ROUTE or not silent.issuperset(each.hosts)]
     live = [view for view in views if view.master.live and view.facts["process"]]
@@ -109,7 +115,7 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
             notes.append(f"{unread} ({'; '.join(why)}).")
         else:
             findings.append(finding(NOT_READ, (cluster, ()), *why))
-    return _merged(findings), notes + explained
+    return _merged(findings), [*proofs, *notes, *explained]
 
 
 def _at_target(found: Finding, target: tuple[int, int] | None) -> Finding | None:

@@ -45,7 +45,7 @@ def test_errors_come() -> None:
     with pytest.raises(MasterError, match=r"^No, because\.$"):
         run_detached(refuse)
     with pytest.raises(
-        MasterError, match=r"^Unexpected KeyError while changing the master: 'flags'; please report this\.$"
+        MasterError, match=r"^Unexpected KeyError while working on the master: 'flags'; please report this\.$"
     ):
         run_detached(surprise)
 
@@ -59,7 +59,7 @@ def test_no_result_comes(how: str) -> None:
             raise SystemExit(3)
         return {"thing": object()}
 
-    with pytest.raises(MasterError, match=r"^The process that was changing this master was killed .* run again: "):
+    with pytest.raises(MasterError, match=r"^The process that was working on this master was killed .* run again: "):
         run_detached(work)
 
 

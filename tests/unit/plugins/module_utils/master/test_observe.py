@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import checksum
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.lock import exclusive
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifests import (
     candidate_files,
     list_siblings,
@@ -365,7 +365,7 @@ class TestLive:
 
     def test_the_pair_of_what_runs(self) -> None:
         def pair(*flags: str) -> t.Any:
-            return observing._presented_pair(process_module.Process(7, ("kube-apiserver", *flags), 1))
+            return pair_of(("kube-apiserver", *flags), 7)
 
         both = ("--proxy-client-cert-file=/a", "--proxy-client-key-file=/b")
         assert pair(*both) == ("/proc/7/root/a", "/proc/7/root/b", "X-Remote-User")
