@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-import typing as t
 from pathlib import Path
 
 import pytest
 from conftest import Cluster
+from verifying import paste, publish_only_what_is_held, verify, wait_until_found
 from watch.extension import GROUP, SampleApiServer
 from watch.master import PKI, wait_for
 
@@ -20,8 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sandbox"))
 
 from kubeadm_pki import issue, load_pair, make_authority, name
 
-VERIFY = "kubeops.aggregation_layer.verify"
-CONFIG_MAP = ("--namespace=kube-system", "configmap", "extension-apiserver-authentication")
 APISERVICE = f"v1alpha1.{GROUP}"
 
 # What kube-proxy would do for the one Service that every cluster has.
@@ -36,64 +33,6 @@ listen kubernetes
   bind {service}:443
   server here {address}:6443
 """
-
-
-class Verified(t.NamedTuple):
-    """What was found, and what was printed."""
-
-    findings: list[dict[str, t.Any]]
-    output: str
-
-    @property
-    def ids(self) -> list[str]:
-        return [found["id"] for found in self.findings]
-
-
-def verify(cluster: Cluster, **variables: t.Any) -> Verified:
-    """Run the playbook; it fails only if it is told to, by ``front_proxy_fail_on``."""
-    report = cluster.folder / "report.json"
-    report.unlink(missing_ok=True)
-    given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
-    run = cluster.ansible.run(VERIFY, **given)
-    assert "PRIVATE KEY" not in run.output + report.read_text()
-    assert {counts.changed for counts in run.recap.values()} == {0}
-    return Verified(json.loads(report.read_text())["findings"], run.output)
-
-
-def wait_until_found(cluster: Cluster, *ids: str) -> Verified:
-    """Verify until just this is found: kube-apiserver checks an APIService every 30 s."""
-    seen: list[Verified] = []
-
-    def found() -> bool:
-        seen.append(verify(cluster))
-        return seen[-1].ids == list(ids)
-
-    try:
-        wait_for(found, f"findings {ids}", seconds=75)
-    except AssertionError:
-        raise AssertionError(seen[-1].output) from None
-    return seen[-1]
-
-
-def paste(cluster: Cluster, fix: str) -> None:
-    """Do what a fix says: a command for the controller, or for a host."""
-    where, _colon, command = fix.partition(": ")
-    words = shlex.split(command, comments=True)
-    if where == "run":
-        assert words[:2] == ["ansible-playbook", "-i"], fix
-        cluster.ansible.run(words[3], *words[4:], front_proxy_pki_dir=str(cluster.folder / "pki"))
-    else:
-        (master,) = [each for each in cluster.masters if where == f"run on {each.name}"]
-        master.node.run("sh", "-c", command)
-
-
-def publish_only_what_is_held(cluster: Cluster) -> None:
-    """Take what earlier tests left out of the ConfigMap, as the finding ca-still-trusted advises."""
-    data = {
-        "requestheader-client-ca-file": cluster.masters[0].read("front-proxy-ca.crt").decode(),
-        "requestheader-allowed-names": '["front-proxy-client"]',
-    }
-    cluster.bed.kubectl("patch", *CONFIG_MAP, "--type=merge", f"--patch={json.dumps({'data': data})}")
 
 
 @pytest.fixture(scope="module")

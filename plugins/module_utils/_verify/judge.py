@@ -100,7 +100,9 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     more, explained = judge_apiservices(cluster, views, blamed)
     findings += more
     findings += [left for view in views for left in judge_leftovers(view)][:1]
-    shown, proofs = judge_smoke(cluster, views, {each.name: each.smoke for each in seen if each.smoke}, blamed)
+    smokes = {each.name: each.smoke for each in seen if each.smoke}
+    unrouted = {host for each in findings if each.kind is NO_ROUTE for host in each.hosts}
+    shown, proofs = judge_smoke(cluster, views, smokes, blamed | unrouted)
     findings += shown
     silent = {host for each in more if each.kind is SILENT_ADDRESS for host in each.hosts}
     findings = [each for each in findings if each.kind is not NO_ROUTE or not silent.issuperset(each.hosts)]

@@ -31,6 +31,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_leaf,
     master,
 )
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.smoke_cases import SMOKE_CASES
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     Extension,
     Given,
@@ -428,6 +429,9 @@ def extension_fails() -> t.Sequence[Given]:
 @case("apiservice-seen-unavailable")
 def apiservice_seen_unavailable() -> t.Sequence[Given]:
     return extended(unavailable=True)
+
+
+CASES.update(SMOKE_CASES)
 
 
 def test_every_kind_has_a_case() -> None:
