@@ -13,13 +13,16 @@ from pathlib import Path
 from community import CRYPTO, community_crypto, release
 from masters import real_masters
 from renewals import Renewal, measure_renewals
+from rerun import measure_rerun
 from rolls import Play, Rolls, measure_rolls
+from serials import serial_server
 from table import table
 from turns import Ratio, ratio
 
 __all__ = ["cluster_as_text", "measure_cluster"]
 
 _PLAYBOOKS = ("collection", "by_hand")
+_EXTENSIONS = ("without", "with")  # an extension API server
 
 
 def _span(lists: t.Iterable[t.Sequence[int]]) -> str:
@@ -70,9 +73,14 @@ def measure_cluster(repeat: int, collection: Path) -> dict[str, t.Any]:
     crypto = community_crypto()
     with real_masters(collection, {CRYPTO: crypto}) as masters:
         rolls = measure_rolls(masters, repeat)
-        renewals = measure_renewals(masters, repeat)
+        ping, verify = masters.runs.ping(), masters.runs.verify()
+        looks = {"without": measure_rerun(len(masters.masters), ping, verify, repeat)}
+        with serial_server(masters):
+            renewals = measure_renewals(masters, repeat)
+            looks["with"] = measure_rerun(len(masters.masters), ping, verify, repeat)
         releases = {"kube-apiserver": masters.release(), CRYPTO: release(crypto)}
-    return {**_as_json(rolls, renewals), "releases": releases}
+    verified = {name: {"wall": asdict(size.wall), "cpu": asdict(size.cpu)} for name, size in looks.items()}
+    return {**_as_json(rolls, renewals), "verify": verified, "releases": releases}
 
 
 def cluster_as_text(results: t.Mapping[str, t.Any]) -> str:
@@ -96,6 +104,11 @@ def cluster_as_text(results: t.Mapping[str, t.Any]) -> str:
         ("the run: wall time / one bare restart", Ratio(**renewal["run"])),
         ("until every master presents the new pair / one bare restart", Ratio(**renewal["until"])),
     ]
+    verify = results["verify"]
+    looked = [
+        (title, *(Ratio(**verify[name][what]) for name in _EXTENSIONS))
+        for title, what in (("wall time / a ping", "wall"), ("CPU of the controller / a ping", "cpu"))
+    ]
     trips = results["ping"]["trips"]
     return "\n".join(
         [
@@ -106,5 +119,8 @@ def cluster_as_text(results: t.Mapping[str, t.Any]) -> str:
             "Renewal of the pair by this collection:",
             "",
             table(("renewal on three real masters", "this collection"), renewed),
+            "A run of verify, without the smoke test:",
+            "",
+            table(("verify on three real masters", "no APIService", "one APIService"), looked),
         ]
     )

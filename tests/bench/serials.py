@@ -23,6 +23,7 @@ from pathlib import Path
 from bed.shell import run
 from masters import Masters
 from watch.master import Master, wait_for
+from watch.registration import registration
 
 __all__ = ["serial_server", "presented"]
 
@@ -63,32 +64,6 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that hangs up is no error."""
 
 
-def _objects(address: str, port: int) -> list[dict[str, t.Any]]:
-    """What the cluster has to know of it. Its endpoints are made by hand: it runs outside of the cluster."""
-    placed = {"name": "api", "namespace": "bench"}
-    ports = [{"port": 443, "protocol": "TCP", "targetPort": port}]
-    subsets = [{"addresses": [{"ip": address}], "ports": [{"port": port, "protocol": "TCP"}]}]
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}},
-        {"apiVersion": "v1", "kind": "Service", "metadata": placed, "spec": {"ports": ports}},
-        {"apiVersion": "v1", "kind": "Endpoints", "metadata": placed, "subsets": subsets},
-        {
-            "apiVersion": "apiregistration.k8s.io/v1",
-            "kind": "APIService",
-            "metadata": {"name": f"v1.{_GROUP}"},
-            "spec": {
-                "group": _GROUP,
-                "version": "v1",
-                "groupPriorityMinimum": 1000,
-                "versionPriority": 15,
-                "service": placed,
-                # it is the client's certificate that matters here
-                "insecureSkipTLSVerify": True,
-            },
-        },
-    ]
-
-
 def presented(masters: Masters, master: Master) -> int | None:
     """The serial number with which this master's kube-apiserver asks an extension API server; None for no answer."""
     try:
@@ -113,7 +88,10 @@ def serial_server(masters: Masters) -> t.Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        listed = {"apiVersion": "v1", "kind": "List", "items": _objects(address, server.server_port)}
+        # it is the client's certificate that matters here
+        known = {"insecureSkipTLSVerify": True}
+        objects = registration(_GROUP, "v1", namespace="bench", address=address, port=server.server_port, trust=known)
+        listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         masters.bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
         for master in masters.masters:
             wait_for(functools.partial(presented, masters, master), f"{master.name} reaches the bench's API server")

@@ -22,6 +22,7 @@ from support.service import Service, free_port
 
 from watch.client import Client
 from watch.master import wait_for
+from watch.registration import registration
 
 __all__ = ["GROUP", "SampleApiServer"]
 
@@ -62,9 +63,9 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
             "verbs": readable,
         },
     ]
-    placed = {"name": "api", "namespace": NAMESPACE}
+    known = {"caBundle": base64.b64encode(authority).decode()}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        *registration(GROUP, "v1alpha1", namespace=NAMESPACE, address=address, port=port, trust=known),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apiserver", "namespace": NAMESPACE}},
         # from 1.24 on, a service account has a token only on request
         {
@@ -81,31 +82,6 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
         binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
         binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
         binding("RoleBinding", "wardle-auth-reader", "Role", READER, "kube-system"),
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": placed,
-            "spec": {"ports": [{"port": 443, "protocol": "TCP", "targetPort": port}]},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Endpoints",
-            "metadata": placed,
-            "subsets": [{"addresses": [{"ip": address}], "ports": [{"port": port, "protocol": "TCP"}]}],
-        },
-        {
-            "apiVersion": "apiregistration.k8s.io/v1",
-            "kind": "APIService",
-            "metadata": {"name": f"v1alpha1.{GROUP}"},
-            "spec": {
-                "group": GROUP,
-                "version": "v1alpha1",
-                "groupPriorityMinimum": 1000,
-                "versionPriority": 15,
-                "service": placed,
-                "caBundle": base64.b64encode(authority).decode(),
-            },
-        },
     ]
 
 
