@@ -20,6 +20,7 @@ from make_masters import make_authorities
 from support.ansible_run import Ansible, collections_for
 from support.apiserver import ApiServer, Etcd
 from support.live import LiveMaster
+from support.verified import Look, verify
 
 # The servers of the tests that run now: what they said is part of a failed test's report.
 running: list[ApiServer | Etcd] = []
@@ -156,3 +157,9 @@ def make_master(
     finally:
         for master in made:
             master.stop()
+
+
+@pytest.fixture
+def look(ansible: Ansible, tmp_path: Path) -> Look:
+    """Run the playbook."""
+    return lambda *given, **variables: verify(ansible, tmp_path, *given, **variables)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import typing as t
 from pathlib import Path
 
@@ -14,24 +13,10 @@ import pytest
 from kubeadm_pki import issue, make_authority, name
 from support.ansible_run import Ansible
 from support.live import LiveMaster
-from support.service import free_port
-from support.verified import Verified, verify
+from support.verified import CONFIG_MAP, PUBLISHED_CAS, PUBLISHED_NAMES, Look
 
 if t.TYPE_CHECKING:
     from conftest import MakeMaster
-
-
-class Look(t.Protocol):
-    """The type of the fixture ``look``."""
-
-    def __call__(self, *given: LiveMaster | str, **variables: t.Any) -> Verified:
-        """Verify these masters; a string is an option of ansible-playbook."""
-
-
-@pytest.fixture
-def look(ansible: Ansible, tmp_path: Path) -> Look:
-    """Run the playbook."""
-    return lambda *given, **variables: verify(ansible, tmp_path, *given, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +34,8 @@ def test_a_healthy_master_has_no_finding(healthy: LiveMaster, look: Look) -> Non
 @pytest.fixture
 def kept(healthy: LiveMaster) -> t.Iterator[LiveMaster]:
     """The healthy master, whose files, modes and manifest a test may change; it runs on as it was."""
-    paths = [healthy.manifest, *healthy.pki.glob("front-proxy-*")]
-    before = {path: (path.read_bytes(), path.stat().st_mode) for path in paths}
-    yield healthy
-    for path, (content, mode) in before.items():
-        path.write_bytes(content)
-        path.chmod(mode & 0o777)
+    with healthy.kept():
+        yield healthy
 
 
 def expired(master: LiveMaster) -> None:
@@ -215,10 +196,6 @@ def test_a_stray_backup(kept: LiveMaster, look: Look) -> None:
     assert look(kept).ids == []
 
 
-CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
-PUBLISHED_CAS, PUBLISHED_NAMES = "requestheader-client-ca-file", "requestheader-allowed-names"
-
-
 def test_renewed_files_that_the_process_has_not_loaded(make_master: MakeMaster, look: Look) -> None:
     master = make_master("renewed")
     new = make_authority(name("front-proxy-ca"))
@@ -342,40 +319,6 @@ def test_a_server_that_hangs(make_master: MakeMaster, look: Look) -> None:
     assert look(master).ids == []
 
 
-def test_an_extension_api_server_that_is_not_there_or_silent(make_master: MakeMaster, look: Look) -> None:
-    master = make_master("extended")
-    master.post(
-        "/apis/apiregistration.k8s.io/v1/apiservices",
-        {
-            "apiVersion": "apiregistration.k8s.io/v1",
-            "kind": "APIService",
-            "metadata": {"name": "v1.ghost.example.com"},
-            "spec": {
-                "group": "ghost.example.com",
-                "version": "v1",
-                "groupPriorityMinimum": 1000,
-                "versionPriority": 15,
-                "service": {"namespace": "default", "name": "ghost"},
-                "insecureSkipTLSVerify": True,
-            },
-        },
-    )
-    (found,) = look(master).findings
-    assert found["id"] == "extension-not-there" and not found["front_proxy"], found
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # nothing is sent: which of our addresses leads out of here?
-        address = probe.getsockname()[0]
-    metadata, port = {"name": "ghost", "namespace": "default"}, free_port()
-    master.post(
-        "/api/v1/namespaces/default/services",
-        {"metadata": metadata, "spec": {"ports": [{"port": 443, "targetPort": port}]}},
-    )
-    subset = {"addresses": [{"ip": address}], "ports": [{"port": port}]}
-    master.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": [subset]})
-    (found,) = look(master).findings
-    assert found["id"] == "extension-silent" and not found["front_proxy"], found
-
-
 def test_one_ca_for_etcd_and_one_key_for_service_accounts(make_master: MakeMaster, look: Look) -> None:
     master = make_master("reuse")
     pki = master.pki
@@ -394,27 +337,6 @@ def test_no_way_to_services(make_master: MakeMaster, look: Look) -> None:
     master.set_flags({"enable-aggregator-routing": "true"})
     master.restart()
     assert look(master).ids == []
-
-
-def test_masters_with_different_cas(make_master: MakeMaster, look: Look) -> None:
-    first = make_master("m1")
-    second = make_master("m2", of=first)
-    assert look(first, second).ids == []
-    new = make_authority(name("front-proxy-ca"))
-    second.trust(new)
-    second.sign(new)
-    second.restart()
-    different = look(first, second)
-    assert different.ids == ["masters-hold-different-cas"], different.output
-    assert different.findings[0]["hosts"] == ["m1", "m2"]
-    assert "-e front_proxy_ca_from=m1" in different.findings[0]["fix"]
-    # each of the two alone is right, but for what the other one published
-    assert look(second).ids == ["ca-still-trusted"]
-    second.trust(first.front_proxy)
-    second.sign(first.front_proxy)
-    second.restart()
-    first.patch(CONFIG_MAP, {"data": {PUBLISHED_CAS: (first.pki / "front-proxy-ca.crt").read_text()}})
-    assert look(first, second).ids == []
 
 
 def test_the_api_is_read_as_the_aggregator_does_it(healthy: LiveMaster) -> None:

@@ -4,12 +4,14 @@
 """A master that runs on this machine: a manifest with this machine's paths, and the server that it describes."""
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
 import typing as t
 from pathlib import Path
 
+from cryptography import x509
 from kubeadm_pki import Pair, issue, name
 from make_masters import Authorities, Master, make_master
 from support.apiserver import LOOPBACK, ApiServer, Etcd
@@ -98,6 +100,12 @@ class LiveMaster:
         return self.authorities.front_proxy
 
     @property
+    def pair_serial(self) -> int:
+        """The serial number of the proxy client's certificate."""
+        certificate = (self.pki / "front-proxy-client.crt").read_bytes()
+        return x509.load_pem_x509_certificate(certificate).serial_number
+
+    @property
     def administrator(self) -> tuple[Path, Path]:
         """A pair with which the cluster's own CA makes somebody an administrator."""
         folder = self.folder / "administrator"
@@ -114,6 +122,53 @@ class LiveMaster:
         """Make an object of the API."""
         self._send("POST", path, document, "application/json")
 
+    def delete(self, path: str) -> None:
+        """Delete an object of the API."""
+        self._send("DELETE", path, {}, "application/json")
+
+    def forbid_writes(self, resource: str) -> str:
+        """Let an admission webhook that nobody answers refuse every write of a resource; gives the webhook's path.
+
+        kube-apiserver's own controllers are refused, too, so that what is published stays as it is.
+        """
+        webhooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+        rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}
+        webhook = {
+            "name": "nobody.example.com",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 1,
+            "clientConfig": {"url": f"https://{LOOPBACK}:1/"},
+            "rules": [rule],
+        }
+        self.post(webhooks, {"metadata": {"name": f"no-{resource}"}, "webhooks": [webhook]})
+        return f"{webhooks}/no-{resource}"
+
+    def register(self, group: str, address: str, port: int) -> None:
+        """Make an extension API server known that listens at an address."""
+        metadata = {"name": group.partition(".")[0], "namespace": "default"}
+        self.post(
+            "/api/v1/namespaces/default/services",
+            {"metadata": metadata, "spec": {"ports": [{"port": 443, "targetPort": port}]}},
+        )
+        subset = {"addresses": [{"ip": address}], "ports": [{"port": port}]}
+        self.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": [subset]})
+        self.add_apiservice(group)
+
+    def add_apiservice(self, group: str) -> None:
+        """Register the version v1 of a group, which its Service of the same name in ``default`` is to serve."""
+        spec = {
+            "group": group,
+            "version": "v1",
+            "groupPriorityMinimum": 1000,
+            "versionPriority": 15,
+            "service": {"namespace": "default", "name": group.partition(".")[0]},
+            "insecureSkipTLSVerify": True,
+        }
+        document = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "spec": spec}
+        self.post("/apis/apiregistration.k8s.io/v1/apiservices", {**document, "metadata": {"name": f"v1.{group}"}})
+
     def _send(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> None:
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         context.load_cert_chain(*self.administrator)
@@ -126,6 +181,16 @@ class LiveMaster:
             connection.close()
         if answer.status not in (200, 201):
             raise AssertionError(f"{method} {path}: {answer.status} {body}")
+
+    @contextlib.contextmanager
+    def kept(self) -> t.Iterator[None]:
+        """For the block, files, modes and manifest may be changed; the server runs on as it was."""
+        paths = [self.manifest, *self.pki.glob("front-proxy-*")]
+        before = {path: (path.read_bytes(), path.stat().st_mode) for path in paths}
+        yield
+        for path, (content, mode) in before.items():
+            path.write_bytes(content)
+            path.chmod(mode & 0o777)
 
     def start(self) -> None:
         """Run what the manifest says, and wait until it serves."""

@@ -12,9 +12,12 @@ from pathlib import Path
 from support.ansible_run import Ansible
 from support.live import LiveMaster
 
-__all__ = ["Verified", "verify"]
+__all__ = ["CONFIG_MAP", "PUBLISHED_CAS", "PUBLISHED_NAMES", "Look", "Verified", "verify"]
 
 VERIFY = "kubeops.aggregation_layer.verify"
+
+CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+PUBLISHED_CAS, PUBLISHED_NAMES = "requestheader-client-ca-file", "requestheader-allowed-names"
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,10 @@ def verify(ansible: Ansible, folder: Path, *given: LiveMaster | str, **variables
     output = ansible.run("ansible-playbook", VERIFY, *words)
     assert "PRIVATE KEY" not in output + report.read_text()
     return Verified(json.loads(report.read_text())["findings"], output)
+
+
+class Look(t.Protocol):
+    """The type of the fixture ``look``."""
+
+    def __call__(self, *given: LiveMaster | str, **variables: t.Any) -> Verified:
+        """Verify these masters; a string is an option of ansible-playbook."""
