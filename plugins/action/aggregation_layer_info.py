@@ -25,14 +25,11 @@ class ActionModule(ActionBase):
         asked = dict(self._task.args)
         try:
             if asked.get("kubeconfig"):
-                asked["credentials"] = self._credentials(str(asked["kubeconfig"]))
+                send_in_memory(self._connection, "the credentials of the kubeconfig")
+                asked["user"], asked["credentials"] = read_kubeconfig(self._loader.path_dwim(str(asked["kubeconfig"])))
         except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
         done = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=task_vars)
         if "credentials" in asked:
             done.pop("invocation", None)
         return {**result, **explain_silence(done)}
-
-    def _credentials(self, path: str) -> dict[str, str]:
-        send_in_memory(self._connection, "the credentials of the kubeconfig")
-        return read_kubeconfig(self._loader.path_dwim(path))

@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
         if "test" not in asked:
             return {"host": host}
         if arguments["kubeconfig"] and step != "end":
-            asked["credentials"] = read_kubeconfig(self._loader.path_dwim(arguments["kubeconfig"]))
+            asked["user"], asked["credentials"] = read_kubeconfig(self._loader.path_dwim(arguments["kubeconfig"]))
         if "key" in asked or "credentials" in asked:
             send_in_memory(self._connection, "a private key")
         done = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)

@@ -57,9 +57,13 @@ options:
         The address in it is not used. Each master is asked on its own.
       - The user may have a client certificate or a token. One that is had from a program is not supported.
     type: path
+  user:
+    description:
+      - The name of the user in O(kubeconfig). Only the action plugin of this module sets this and O(credentials).
+    type: str
   credentials:
     description:
-      - The credentials that were read from O(kubeconfig). Only the action plugin of this module sets this.
+      - The credentials that were read from O(kubeconfig).
     type: dict
   carry:
     description:
@@ -163,6 +167,7 @@ def main() -> None:
             "lock_timeout": {"type": "float", "default": 300},
             "controller_clock": {"type": "float"},
             "kubeconfig": {"type": "path"},
+            "user": {"type": "str"},
             "credentials": {"type": "dict", "no_log": True},
             "carry": {"type": "dict"},
         },

@@ -60,6 +60,10 @@ options:
     description:
       - The running kube-apiserver, as V(pid) and V(argv).
     type: dict
+  user:
+    description:
+      - The name of the user in O(kubeconfig).
+    type: str
   credentials:
     description:
       - The credentials that were read from O(kubeconfig).
@@ -148,8 +152,8 @@ def _work(given: dict[str, t.Any]) -> dict[str, t.Any]:
     if given["step"] == "end":
         return end(test=given["test"])
     if given["step"] == "ask":
-        return ask_through(process=given["process"], credentials=given["credentials"], test=given["test"])
-    names = ("process", "credentials", "test", "certificate", "key", "life")
+        return ask_through(**{name: given[name] for name in ("process", "user", "credentials", "test")})
+    names = ("process", "user", "credentials", "test", "certificate", "key", "life")
     return begin(**{name: given[name] for name in names})
 
 
@@ -160,6 +164,7 @@ def main() -> None:
             "kubeconfig": {"type": "path"},
             "test": {"type": "str"},
             "process": {"type": "dict"},
+            "user": {"type": "str"},
             "credentials": {"type": "dict", "no_log": True},
             "certificate": {"type": "str"},
             "key": {"type": "str", "no_log": True},

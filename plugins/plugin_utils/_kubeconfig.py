@@ -34,8 +34,8 @@ def _content(user: t.Mapping[str, t.Any], name: str, folder: str) -> str | None:
         return stream.read()
 
 
-def read_kubeconfig(path: str) -> dict[str, str]:
-    """Give ``user`` (its name), and ``certificate`` with ``key``, or ``token``. Raises PlanError.
+def read_kubeconfig(path: str) -> tuple[str, dict[str, str]]:
+    """Give the user's name, and his credentials: ``certificate`` with ``key``, or ``token``. Raises PlanError.
 
     Source: the format is that of k8s.io/client-go/tools/clientcmd/api/v1.
     """
@@ -48,7 +48,6 @@ def read_kubeconfig(path: str) -> dict[str, str]:
         user, folder = _named(config, "user", context.get("user")), os.path.dirname(path)
         token = user.get("token") or _content(user, "tokenFile", folder)
         found = {
-            "user": str(context.get("user")),
             "certificate": _content(user, "client-certificate", folder),
             "key": _content(user, "client-key", folder),
             "token": str(token).strip() if token else None,
@@ -60,7 +59,7 @@ def read_kubeconfig(path: str) -> dict[str, str]:
         raise PlanError(f"{path} is no kubeconfig that can be read; name the right file.") from None
     if not found["token"] and not (found["certificate"] and found["key"]):
         raise PlanError(
-            f"The user {found['user']} of {path} has neither a client certificate with a key nor a token; name a "
+            f"The user {context.get('user')} of {path} has neither a client certificate with a key nor a token; name a "
             "kubeconfig whose user has one."
         )
-    return {name: value for name, value in found.items() if value}
+    return str(context.get("user")), {name: value for name, value in found.items() if value}

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sandbox"))
 
 from kubeadm_pki import issue, load_pair, make_authority, name
 
+PENDING = "/etc/kubernetes/front-proxy-backup/pending"
 APISERVICE = f"v1alpha1.{GROUP}"
 
 # What kube-proxy would do for the one Service that every cluster has.
@@ -152,3 +153,31 @@ def test_different_cas_become_the_one_that_the_table_says(routed: Cluster, flund
     assert "configmap extension-apiserver-authentication" in left["fix"]
     publish_only_what_is_held(routed)
     wait_until_found(routed)
+
+
+def test_a_wrong_clock(routed: Cluster) -> None:
+    # of the controller: all nodes have this machine's clock
+    wrong = verify(routed, "faketime", "-f", "+1h")
+    assert wrong.ids == ["clock-differs"], wrong.output
+    (found,) = wrong.findings
+    assert found["hosts"] == ["m1"] and "behind the controller" in found["evidence"][0]
+    assert verify(routed).ids == []
+
+
+def test_a_change_that_the_power_cut_off(routed: Cluster) -> None:
+    second = routed.masters[1]
+    routed.give("m2", {"front_proxy_extra_flags": {"max-requests-inflight": "444"}})
+    try:
+        run = routed.start()
+        wait_for(second.node.path(PENDING).exists, "a change of m2 is under way")
+        second.node.power_off()
+        run.failed()
+        second.node.boot()
+        routed.wait_until_ready()
+        (found,) = wait_until_found(routed, "change-cut-off").findings
+        assert found["hosts"] == ["m2"]
+        paste(routed, found["fix"])
+        routed.wait_until_ready()
+        assert verify(routed).ids == []
+    finally:
+        routed.give("m2", {})

@@ -29,12 +29,12 @@ class Verified(t.NamedTuple):
         return [found["id"] for found in self.findings]
 
 
-def verify(cluster: Cluster, **variables: t.Any) -> Verified:
-    """Run the playbook; it fails only if it is told to, by ``front_proxy_fail_on``."""
+def verify(cluster: Cluster, *under: str, **variables: t.Any) -> Verified:
+    """Run the playbook; it fails only if it is told to, by ``front_proxy_fail_on``. under: see `Playbook.under`."""
     report = cluster.folder / "report.json"
     report.unlink(missing_ok=True)
     given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
-    run = cluster.ansible.start(VERIFY, **given).succeeded()
+    run = cluster.ansible.under(*under).start(VERIFY, **given).succeeded()
     assert "PRIVATE KEY" not in run.output + report.read_text()
     assert {counts.changed for counts in run.recap.values()} == {0}
     return Verified(json.loads(report.read_text())["findings"], run.output)

@@ -22,6 +22,18 @@ if t.TYPE_CHECKING:
     from conftest import MakeMaster
 
 
+# the first one, while no other server runs on this machine that could be taken for it
+def test_a_server_that_does_not_start(make_master: MakeMaster, look: Look) -> None:
+    master = make_master("dead")
+    master.set_flags({"no-such-flag": "1"})
+    with pytest.raises(ServiceError, match="unknown flag: --no-such-flag"):
+        master.restart()
+    assert look(master).ids == ["server-not-running"]
+    master.set_flags({"no-such-flag": None})
+    master.restart()
+    assert look(master).ids == []
+
+
 @pytest.fixture(scope="module")
 def healthy(make_master: MakeMaster) -> LiveMaster:
     """A master as kubeadm makes it."""
@@ -104,14 +116,3 @@ def test_a_ca_that_ends_soon(make_master: MakeMaster, look: Look) -> None:
     ending = look(master)
     assert ending.ids == ["ca-expires-soon"], ending.output
     assert ending.findings[0]["when"] == f"{old.certificate.not_valid_after_utc:%Y-%m-%d}"
-
-
-def test_a_server_that_does_not_start(make_master: MakeMaster, look: Look) -> None:
-    master = make_master("dead")
-    master.set_flags({"no-such-flag": "1"})
-    with pytest.raises(ServiceError, match="unknown flag: --no-such-flag"):
-        master.restart()
-    assert look(master).ids == ["server-not-running"]
-    master.set_flags({"no-such-flag": None})
-    master.restart()
-    assert look(master).ids == []

@@ -46,15 +46,10 @@ def pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
 def login_as(user: str, pair: Pair | None, argv: t.Sequence[str], given: t.Mapping[str, t.Any] | None) -> Login | None:
     """Give the way to ask a running kube-apiserver; None if there is none.
 
-    user: in whose name, as an administrator; given: credentials to take instead, with their own user.
+    user: in whose name, as an administrator; given: that user's own credentials, to take in place of the pair.
     """
     if given:
-        return Login(
-            str(given.get("user") or "the user of the kubeconfig"),
-            given.get("certificate"),
-            given.get("key"),
-            given.get("token"),
-        )
+        return Login(user, given.get("certificate"), given.get("key"), given.get("token"))
     if pair is None:
         return None
     group_header = _first(argv, "requestheader-group-headers", "X-Remote-Group")

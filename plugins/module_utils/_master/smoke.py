@@ -43,9 +43,9 @@ _PAUSE = 0.3
 _END_SECONDS = 60.0
 
 
-def _login(user: str, process: t.Mapping[str, t.Any], credentials: t.Mapping[str, t.Any] | None) -> Login:
+def _login(process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapping[str, t.Any] | None) -> Login:
     argv = tuple(process["argv"])
-    login = login_as(user, pair_of(argv, process["pid"]), argv, credentials)
+    login = login_as(user or CALLER, pair_of(argv, process["pid"]), argv, credentials)
     if login is None:
         raise MasterError("The kube-apiserver of this master has no front-proxy pair to ask with.")
     return login
@@ -142,6 +142,7 @@ def _serve(server: SmokeServer, api: Api, place: Place, tell: Tell) -> None:
 def begin(
     *,
     process: t.Mapping[str, t.Any],
+    user: str | None,
     credentials: t.Mapping[str, t.Any] | None,
     test: str,
     certificate: str,
@@ -150,13 +151,13 @@ def begin(
 ) -> dict[str, t.Any]:
     """Start the server of a test on this master, and make it known to the cluster.
 
-    process: ``pid`` and ``argv`` of the kube-apiserver; credentials: as for `survey`; test: an id; certificate, key:
-    PEM, what the server shows; life: for how many seconds at most.
+    process: ``pid`` and ``argv`` of the kube-apiserver; user, credentials: as for `survey`; test: an id; certificate,
+    key: PEM, what the server shows; life: for how many seconds at most.
 
     Returns ``group``, ``address``, ``port``, and ``swept`` (ids of earlier tests of which something was left). Raises
     MasterError.
     """
-    login = _login(CALLER, process, credentials)
+    login = _login(process, user, credentials)
     api = _api(process, login)
     swept = sweep(api, dial)
     answer = api.get(CONFIG_MAP)
@@ -183,14 +184,14 @@ def begin(
 
 
 def ask_through(
-    *, process: t.Mapping[str, t.Any], credentials: t.Mapping[str, t.Any] | None, test: str
+    *, process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapping[str, t.Any] | None, test: str
 ) -> dict[str, t.Any]:
     """Ask the server of a test by way of the kube-apiserver of this master, until it answers or time is up.
 
     Returns ``asked_as`` (None if the credentials' own user), ``status``, ``error``, ``body``, and ``caller`` (as the
     server tells it: ``user``, ``groups``, ``certificate``, ``serial``; None if it was not reached). Raises MasterError.
     """
-    api = _api(process, _login(CALLER, process, credentials))
+    api = _api(process, _login(process, user, credentials))
     deadline = time.monotonic() + _ASK_SECONDS
     while True:
         answer = api.get(f"/apis/{group_of(test)}/v1")

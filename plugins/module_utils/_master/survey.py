@@ -103,10 +103,11 @@ def survey(
     root: str | None,
     lock_timeout: float,
     controller_clock: float | None,
+    user: str | None = None,
     credentials: t.Mapping[str, t.Any] | None = None,
 ) -> dict[str, t.Any]:
-    """Look at one master. The arguments are those of `observe`; credentials: ``user`` (for people), and
-    ``certificate`` with ``key``, or ``token``, to read the API with in place of the front-proxy pair.
+    """Look at one master. The arguments are those of `observe`; credentials: ``certificate`` with ``key``, or
+    ``token``, to read the API with in place of the front-proxy pair, as this user.
 
     Returns the observation as documented in the module ``aggregation_layer_info``. Raises MasterError.
     """
@@ -149,7 +150,7 @@ def survey(
         found["handshake"] = offered_client_cas(address, port)
         if pair is not None and probe["status"] is not None:
             found["without_user"] = _status_without_user(address, port, pair)
-        login = login_as(AGGREGATOR, pair, argv, credentials)
+        login = login_as(user or AGGREGATOR, pair, argv, credentials)
         if login is not None:
             found["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
     return found

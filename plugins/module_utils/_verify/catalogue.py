@@ -36,7 +36,7 @@ NOT_READ = Kind(
     title="the API could not be read through any master",
     consequence="What is published, and which APIServices work, is not known.",
     fix="mend the other findings first; or give a kubeconfig: -e front_proxy_kubeconfig=/path/on/the/controller",
-    cause="Look at a cluster in which no master accepts its own pair.",
+    cause="Give a kubeconfig whose user may read nothing.",
     source="the front-proxy pair is what the API is read with",
 )
 

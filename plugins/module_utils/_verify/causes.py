@@ -37,7 +37,8 @@ FORBIDDEN = Kind(
     "to ask who may do what, or takes the caller for somebody else.",
     fix="bind its service account to the ClusterRole system:auth-delegator and, in kube-system, to the Role "
     "extension-apiserver-authentication-reader; then look at its log",
-    cause="Delete the binding to system:auth-delegator.",
+    cause="Delete the binding to extension-apiserver-authentication-reader, and start it with "
+    "--authentication-tolerate-lookup-failure.",
     source=f"{_CHECK}; staging/src/k8s.io/apiserver/pkg/server/options/authorization.go",
     ours=False,
 )

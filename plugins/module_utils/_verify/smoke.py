@@ -32,7 +32,7 @@ REFUSED = Kind(
     title="an extension API server refuses the certificate that kube-apiserver shows",
     consequence="Requests for extension API servers fail through this master (401, or 503).",
     fix="run: {command}",
-    cause="Give a master a pair that another CA signed, and publish that CA nowhere.",
+    cause="Let an admission webhook refuse ConfigMaps, and give the pair another name.",
     source=_SOURCE,
 )
 UNREACHED = Kind(
@@ -50,7 +50,7 @@ CHANGED = Kind(
     title="extension API servers take callers for somebody else",
     consequence="They decide about the wrong user, or about nobody.",
     fix="run: {command}",
-    cause="Give one master other --requestheader-username-headers than the others.",
+    cause="Let an admission webhook refuse ConfigMaps, and set other --requestheader-username-headers.",
     source=_SOURCE,
 )
 LEFT = Kind(

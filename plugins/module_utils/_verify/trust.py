@@ -53,7 +53,7 @@ NOT_PUBLISHED = Kind(
     title="the cluster publishes no front-proxy CA for its extension API servers",
     consequence="They trust no front proxy. Running kube-apiservers write it within a minute.",
     fix="look again after a minute; then at the log of a kube-apiserver (cluster_authentication_trust_controller)",
-    cause="Delete the ConfigMap while no master has --requestheader-client-ca-file.",
+    cause="Let an admission webhook refuse ConfigMaps before the first master has --requestheader-client-ca-file.",
     source=_CONTROLLER,
 )
 UNPUBLISHED = Kind(
@@ -62,7 +62,7 @@ UNPUBLISHED = Kind(
     title="the CA that signed a proxy client's certificate is not published",
     consequence="Extension API servers refuse every request that comes through {host} (401).",
     fix="look again after a minute; then run: {command}",
-    cause="Replace front-proxy-ca.crt and look at once.",
+    cause="Let an admission webhook refuse ConfigMaps, and replace the CA.",
     source=_CONTROLLER,
 )
 SUPERSEDED = Kind(

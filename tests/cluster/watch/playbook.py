@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import json
 import os
 import re
@@ -116,14 +118,20 @@ class Playbook:
         self._collections = collections
         self._folder = folder
         self._inventory = inventory
-        self._number = 0
+        self._numbers = itertools.count(1)
+        self._under: tuple[str, ...] = ()
+
+    def under(self, *words: str) -> Playbook:
+        """The same, started by a program that changes what it sees, such as its clock."""
+        other = copy.copy(self)
+        other._under = words
+        return other
 
     def start(self, playbook: str = CONFIGURE, *arguments: str, **variables: t.Any) -> Run:
         """Begin to run a playbook with these variables."""
-        self._number += 1
-        log = self._folder / f"run-{self._number}.log"
+        log = self._folder / f"run-{next(self._numbers)}.log"
         environment = {**environment_for(self._collections, self._folder), "CLUSTER_TEST_RUN": str(log)}
-        command = [str(self._program), playbook, "--inventory", str(self._inventory), *arguments]
+        command = [*self._under, str(self._program), playbook, "--inventory", str(self._inventory), *arguments]
         if variables:
             command += ["--extra-vars", json.dumps(variables)]
         with open(log, "wb") as output:

@@ -147,6 +147,8 @@ class LiveMaster:
 
     def register(self, group: str, address: str, port: int) -> None:
         """Make an extension API server known that listens at an address."""
+        # a new kube-apiserver makes the namespace a moment after it is ready
+        self.server.wait_until(lambda: self._status("GET", "/api/v1/namespaces/default", {}, "")[0] == 200)
         metadata = {"name": group.partition(".")[0], "namespace": "default"}
         self.post(
             "/api/v1/namespaces/default/services",
@@ -170,17 +172,20 @@ class LiveMaster:
         self.post("/apis/apiregistration.k8s.io/v1/apiservices", {**document, "metadata": {"name": f"v1.{group}"}})
 
     def _send(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> None:
+        status, body = self._status(method, path, document, kind)
+        if status not in (200, 201):
+            raise AssertionError(f"{method} {path}: {status} {body}")
+
+    def _status(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> tuple[int, str]:
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         context.load_cert_chain(*self.administrator)
         connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=10, context=context)
         try:
             connection.request(method, path, json.dumps(document), {"Content-Type": kind})
             answer = connection.getresponse()
-            body = answer.read().decode()
+            return answer.status, answer.read().decode()
         finally:
             connection.close()
-        if answer.status not in (200, 201):
-            raise AssertionError(f"{method} {path}: {answer.status} {body}")
 
     @contextlib.contextmanager
     def kept(self) -> t.Iterator[None]:

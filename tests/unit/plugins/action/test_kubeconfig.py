@@ -31,20 +31,21 @@ def encoded(text: str) -> str:
 
 def test_a_pair_within_it(tmp_path: Path) -> None:
     path = write(tmp_path, {"client-certificate-data": encoded("cert"), "client-key-data": encoded(SECRET)})
-    assert read_kubeconfig(path) == {"user": "admin", "certificate": "cert", "key": SECRET}
+    assert read_kubeconfig(path) == ("admin", {"certificate": "cert", "key": SECRET})
 
 
 def test_a_pair_beside_it(tmp_path: Path) -> None:
     (tmp_path / "c.crt").write_text("cert")
     (tmp_path / "c.key").write_text(SECRET)
-    found = read_kubeconfig(write(tmp_path, {"client-certificate": "c.crt", "client-key": str(tmp_path / "c.key")}))
+    user = {"client-certificate": "c.crt", "client-key": str(tmp_path / "c.key")}
+    found = read_kubeconfig(write(tmp_path, user))[1]
     assert found["certificate"] == "cert" and found["key"] == SECRET
 
 
 def test_a_token(tmp_path: Path) -> None:
-    assert read_kubeconfig(write(tmp_path, {"token": "abc"})) == {"user": "admin", "token": "abc"}
+    assert read_kubeconfig(write(tmp_path, {"token": "abc"})) == ("admin", {"token": "abc"})
     (tmp_path / "token").write_text("def\n")
-    assert read_kubeconfig(write(tmp_path, {"tokenFile": "token"}))["token"] == "def"
+    assert read_kubeconfig(write(tmp_path, {"tokenFile": "token"}))[1]["token"] == "def"
 
 
 @pytest.mark.parametrize(
