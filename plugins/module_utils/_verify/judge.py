@@ -99,8 +99,8 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
     more, explained = judge_apiservices(cluster, views, blamed)
     findings += more
-    findings += [left for view in views for left in judge_leftovers(view)][:1]
     smokes = {each.name: each.smoke for each in seen if each.smoke}
+    findings += [left for view in views for left in judge_leftovers(view, smokes.values())]
     unrouted = {host for each in findings if each.kind is NO_ROUTE for host in each.hosts}
     shown, proofs = judge_smoke(cluster, views, smokes, blamed | unrouted)
     findings += shown

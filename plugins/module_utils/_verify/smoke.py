@@ -80,12 +80,13 @@ def is_smoke_test(apiservice: t.Mapping[str, t.Any]) -> bool:
     return str(apiservice["group"]).endswith(GROUP_SUFFIX)
 
 
-def judge_leftovers(view: View) -> t.Iterator[Finding]:
-    """Judge the APIServices of smoke tests that no server answers for any more."""
+def judge_leftovers(view: View, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
+    """Judge the APIServices of smoke tests that no server answers for any more. smokes: what may have removed them."""
+    swept = {test for smoke in smokes for test in smoke.begun.get("swept") or ()}
     for each in view.layer.get("apiservices") or ():
         answer = view.layer["through"].get(each["name"]) or {}
-        if is_smoke_test(each) and answer.get("status") != 200:
-            test = str(each["group"])[: -len(GROUP_SUFFIX)]
+        test = str(each["group"])[: -len(GROUP_SUFFIX)]
+        if is_smoke_test(each) and answer.get("status") != 200 and test not in swept:
             verify = view.command.replace(".configure", ".verify")
             yield finding(LEFT, (view.cluster, ()), f"{each['name']} does not answer", test=test, verify=verify)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     NOW,
@@ -20,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     ENDED,
     asked,
     failed,
+    left_over,
     smoked,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
@@ -66,6 +68,14 @@ def test_what_could_not_be_removed_is_told() -> None:
 def test_what_an_earlier_test_left_is_told() -> None:
     verdict = look(*smoked(asked(), begun={**BEGUN, "swept": ["cd"]}))
     assert ids(verdict) == [] and "smoke test: what was left of an earlier one was removed (cd)." in verdict.notes
+
+
+def test_what_was_just_removed_is_no_finding() -> None:
+    (dead,) = left_over()
+    assert isinstance(dead, Seen)
+    assert ids(look(dead)) == ["smoke-test-left-over"]
+    assert ids(look(replace(dead, smoke=Smoke({**BEGUN, "swept": ["ab"]}, asked(), ENDED)))) == []
+    assert ids(look(dead, replace(dead, name="m2"))) == ["smoke-test-left-over"]  # once for the cluster
 
 
 def test_a_user_of_a_kubeconfig_is_whoever_it_is() -> None:
