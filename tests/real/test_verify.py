@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import typing as t
 from pathlib import Path
@@ -350,3 +351,11 @@ def test_the_api_is_read_as_the_aggregator_does_it(healthy: LiveMaster) -> None:
             for headers in (alone, {**alone, "X-Remote-Group": "system:masters"})
         ]
         assert statuses == [403, 200], path
+
+
+def test_every_kind_of_finding_is_caused_by_a_test() -> None:
+    tests = Path(__file__).resolve().parents[1]
+    caused = "".join(path.read_text() for where in ("real", "cluster") for path in (tests / where).glob("test_*.py"))
+    kinds = re.findall(r"^### (\S+)$", (tests.parent / "docs" / "findings.md").read_text(), re.MULTILINE)
+    assert len(kinds) > 60
+    assert [kind for kind in kinds if f'"{kind}"' not in caused] == []

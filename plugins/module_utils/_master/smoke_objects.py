@@ -149,7 +149,7 @@ def sweep(api: Api, dial: t.Callable[[str, int], str | None]) -> list[str]:
         listed = api.get(f"{path}?labelSelector={selector}").json() or {}
         for item in listed.get("items") or ():
             name = str((item.get("metadata") or {}).get("name") or "")
-            test = name.rpartition("-")[2] if path != _API_SERVICES else name.split(".")[1]
+            test = name.partition(".")[2].partition(".")[0] if path == _API_SERVICES else name.rpartition("-")[2]
             found.setdefault(test, []).append(item)
     swept = []
     for test, items in found.items():
