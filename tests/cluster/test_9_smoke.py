@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import pytest
@@ -60,27 +61,32 @@ def test_without_a_way_to_services_no_call_arrives(cluster: Cluster) -> None:
     assert left(cluster) == "" and servers(cluster) == []
 
 
-@pytest.fixture
-def closed(healthy: Cluster) -> t.Iterator[Cluster]:
-    """A cluster whose second master reaches no port of the first one but those of Kubernetes."""
-    first, second, _third = healthy.masters
+@contextlib.contextmanager
+def firewall(cluster: Cluster) -> t.Iterator[None]:
+    """For the block, the second master reaches no port of the first one but those of Kubernetes."""
+    first, second, _third = cluster.masters
     second.node.run("ip", "rule", "add", "to", first.address, *FIREWALL)
-    yield healthy
-    second.node.run("ip", "rule", "delete", "to", first.address, *FIREWALL)
+    try:
+        yield
+    finally:
+        second.node.run("ip", "rule", "delete", "to", first.address, *FIREWALL)
 
 
-def test_a_firewall_between_the_masters_is_told(closed: Cluster) -> None:
-    verified = verify(closed, front_proxy_smoke=True)
+def test_a_firewall_between_the_masters_is_told(healthy: Cluster) -> None:
+    with firewall(healthy):
+        verified = verify(healthy, front_proxy_smoke=True)
     assert verified.ids == ["smoke-test-not-reached"], verified.output
     (found,) = verified.findings
     assert found["hosts"] == ["m2"] and found["fix"].startswith("let m2 connect to 10.")
-    assert left(closed) == ""
+    assert left(healthy) == ""
 
 
 def test_what_is_left_of_a_killed_test_is_found_and_removed(healthy: Cluster) -> None:
-    run = healthy.ansible.start(VERIFY, front_proxy_smoke=True)
-    wait_for(lambda: left(healthy), "the smoke test's objects")
-    run.kill()
+    # so that it takes half a minute: time enough to kill it
+    with firewall(healthy):
+        run = healthy.ansible.start(VERIFY, front_proxy_smoke=True)
+        wait_for(lambda: left(healthy), "the smoke test's objects")
+        run.kill()
     # the controller is gone; the server would remove all of it when its time is over, if it were not killed as well
     assert servers(healthy)
     healthy.masters[0].node.run("pkill", "-KILL", "-u", "65534")

@@ -49,7 +49,7 @@ def wait_until_found(cluster: Cluster, *ids: str) -> Verified:
         return seen[-1].ids == list(ids)
 
     try:
-        wait_for(found, f"findings {ids}", seconds=75)
+        wait_for(found, f"findings {ids}", seconds=150)
     except AssertionError:
         raise AssertionError(seen[-1].output) from None
     return seen[-1]
