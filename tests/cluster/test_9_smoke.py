@@ -35,6 +35,12 @@ def servers(cluster: Cluster) -> list[str]:
     ]
 
 
+def nothing_is_left(cluster: Cluster) -> None:
+    """See that the objects are gone, and that the server ends, which says goodbye first."""
+    assert left(cluster) == ""
+    wait_for(lambda: not servers(cluster), "the server of the smoke test ends")
+
+
 @pytest.fixture
 def healthy(configured: Cluster) -> Cluster:
     """A cluster in which nothing of other tests is still trusted."""
@@ -47,7 +53,7 @@ def test_calls_arrive_through_every_master(healthy: Cluster) -> None:
     verified = verify(healthy, front_proxy_smoke=True, front_proxy_fail_on="untidy")
     assert verified.findings == [], verified.output
     assert SHOWN in " ".join(verified.output.split())
-    assert left(healthy) == "" and servers(healthy) == []
+    nothing_is_left(healthy)
     assert [master.checksums() for master in healthy.masters] == before
 
 
@@ -58,7 +64,7 @@ def test_without_a_way_to_services_no_call_arrives(cluster: Cluster) -> None:
     # the one finding explains why the calls do not arrive
     assert verified.ids == ["no-route-to-services"], verified.output
     assert "The smoke test does not work through m1, which the finding above explains." in verified.output
-    assert left(cluster) == "" and servers(cluster) == []
+    nothing_is_left(cluster)
 
 
 @contextlib.contextmanager
@@ -93,5 +99,5 @@ def test_what_is_left_of_a_killed_test_is_found_and_removed(healthy: Cluster) ->
     assert left(healthy)
     (found,) = wait_until_found(healthy, "smoke-test-left-over").findings
     paste(healthy, found["fix"])
-    assert left(healthy) == "" and servers(healthy) == []
+    nothing_is_left(healthy)
     wait_until_found(healthy)
