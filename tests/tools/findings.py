@@ -39,8 +39,11 @@ page. What a finding explains besides is a note, not a finding. Words in capital
 # What stands in place of what is filled in.
 SHOWN = {
     "command": "ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
+    "verify": "ansible-playbook -i INVENTORY kubeops.aggregation_layer.verify",
     "new_pair": "run on HOST: kubeadm certs renew front-proxy-client, where kubeadm has the key of the CA; elsewhere "
     "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
+    "way": "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure -e "
+    "front_proxy_aggregator_routing=true, where a master has no kube-proxy; else let it connect to ADDRESS (firewall)",
     "fix": "wait a minute and look again (1.20 to 1.22 load files every 60 s); else restart kube-apiserver: move its "
     "manifest out of its folder, and back after 30 s",
 }

@@ -40,7 +40,7 @@ UNREACHED = Kind(
     severity=BROKEN,
     title="kube-apiserver does not reach a server at {address} on the master {host}",
     consequence="Extension API servers whose endpoints are masters' addresses (hostNetwork) may be out of reach, too.",
-    fix="{fix}",
+    fix="{way}",
     cause="Forbid connections between the masters in their firewall.",
     source=_SOURCE,
 )
@@ -108,11 +108,11 @@ def _judge_call(
         if refused:
             yield finding(REFUSED, view.where, evidence, *refused, command=view.command, host=where["host"])
             return
-        fix = f"let {view.name} connect to {where['address']} (firewall)"
+        way = f"let {view.name} connect to {where['address']} (firewall)"
         if not view.routes:
             route = f"run: {view.command} -e front_proxy_aggregator_routing=true"
-            fix = f"{route}  # if {view.name} has no kube-proxy; else {fix}"
-        yield finding(UNREACHED, view.where, evidence, fix=fix, **where)
+            way = f"{route}  # if {view.name} has no kube-proxy; else {way}"
+        yield finding(UNREACHED, view.where, evidence, way=way, **where)
         return
     wanted = asked.get("asked_as")
     if not caller["user"] or (wanted and caller["user"] != wanted):
