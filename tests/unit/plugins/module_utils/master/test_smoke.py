@@ -170,7 +170,7 @@ def objects(tmp_path: Path) -> t.Iterator[Objects]:
     # the server gives the rights of root up before it takes its objects away
     folder = tmp_path / "objects"
     folder.mkdir()
-    for each in (folder, *folder.parents[:4]):
+    for each in (folder, *list(folder.parents)[:4]):
         if each.stat().st_uid == os.getuid():
             each.chmod(0o777 if each == folder else each.stat().st_mode | 0o011)
     yield Objects(folder)
