@@ -89,6 +89,15 @@ options:
       - Used only if there is no certificate at O(certificate_path). If a private key is there, it must belong to it.
       - An empty text is the same as none.
     type: str
+  client_cas:
+    description:
+      - The SHA-256 fingerprints of the public keys of the client CAs of the cluster that this CA is for.
+      - They are noted in the file C(client-ca-keys) beside the certificate, so that the role
+        P(kubeops.aggregation_layer.front_proxy#role) never gives the CA of one cluster to another one. A new note alone
+        is no change.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: kubeops.aggregation_layer.front_proxy_client
 """
@@ -216,6 +225,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.files import folder_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import note_client_cas
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
 
@@ -239,6 +250,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "curve": {"type": "str", "choices": ["P-256", "P-384"]},
     "validity": {"type": "str", "default": lifetime.DEFAULT_CA_VALIDITY},
     "adopt": {"type": "str"},
+    "client_cas": {"type": "list", "elements": "str", "default": []},
     "mode": {"type": "raw"},
     "privatekey_mode": {"type": "raw", "no_log": False},
     "owner": {"type": "str"},
@@ -274,6 +286,8 @@ def main() -> None:
     try:
         require()
         outcome = ensure_ca(request_from(module.params), check=module.check_mode, now=lifetime.utc_now())
+        if module.params["client_cas"] and not module.check_mode:
+            note_client_cas(folder_of(module.params["certificate_path"]), module.params["client_cas"])
     except PkiError as exc:
         module.fail_json(msg=str(exc))
     for warning in outcome.warnings:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from dataclasses import dataclass
 
+from .access import FOLDER_MODE, KEY_MODE, Access
 from .certificate import Certificate, read_certificates
 from .errors import PkiError
-from .files import check_folder, check_parent, read_file
+from .files import check_folder, check_parent, read_file, replace, working_in
 from .keys import is_encrypted, load_key
 
 CA_CERTIFICATE = "front-proxy-ca.crt"
@@ -40,6 +42,20 @@ def read_certificate_file(path: str) -> tuple[Certificate, ...]:
     """The certificates of a file, () if there is none; PkiError if it cannot be read."""
     data = read_file(path)
     return () if data is None else read_certificates(data.decode("ascii", "replace"), where=path)
+
+
+def note_client_cas(folder: str, keys: t.Sequence[str]) -> None:
+    """
+    Notes of which cluster the CA in a folder is: the SHA-256 fingerprints of its client CAs' public keys.
+
+    So the CA of one cluster is never given to another one. PkiError if the note cannot be written.
+    """
+    path = os.path.join(folder, CLIENT_CAS)
+    content = "".join(f"{key}\n" for key in keys).encode("ascii")
+    if read_file(path) == content:
+        return
+    with working_in([folder], access=Access(FOLDER_MODE)):
+        replace(path, content, access=Access(KEY_MODE))
 
 
 def read_folder(path: str) -> PkiFolder:
@@ -100,6 +116,7 @@ __all__ = (
     "CLIENT_CERTIFICATE",
     "CLIENT_KEY",
     "PkiFolder",
+    "note_client_cas",
     "read_certificate_file",
     "read_folder",
 )

@@ -101,6 +101,18 @@ class TestMade:
         assert read_certificates(made["certificate"], where="x")[0].key_type == "RSA 2048"
         assert support.as_utc(made["not_after"]) - support.as_utc(made["not_before"]) == timedelta(days=3650, hours=1)
 
+    def test_it_is_noted_for_which_cluster_it_is(self, ca: Ca) -> None:
+        note = ca.folder / "client-ca-keys"
+        ca(client_cas=["aa"], check=True)
+        assert not note.exists()
+        assert ca(client_cas=["aa", "bb"])["changed"] is True
+        assert note.read_text() == "aa\nbb\n" and oct(note.stat().st_mode)[-3:] == "600"
+        before = note.stat()
+        assert ca(client_cas=["aa", "bb"])["changed"] is False and note.stat() == before
+        # a kept CA is noted for its cluster, too, and that alone is no change
+        assert ca(client_cas=["cc"])["changed"] is False and note.read_text() == "cc\n"
+        assert ca()["changed"] is False and note.read_text() == "cc\n"
+
     def test_with_a_passphrase(self, ca: Ca) -> None:
         made = ca(passphrase="correct horse")
         assert made["privatekey"] == "encrypted"
