@@ -26,7 +26,7 @@ help:
 	@echo 'make reference    write docs/reference from the documentation of modules and role'
 	@echo 'make clean        delete what the commands above keep'
 
-# half an hour on a quiet machine; as root on Debian, with openssh-server installed
+# forty minutes on a quiet machine; as root on Debian, with openssh-server installed
 bench:
 	@$(TOOLS) bench -- --write docs/benchmark.rst
 

@@ -118,7 +118,7 @@ def test_killed_at_every_step(tmp_path: Path, work: t.Callable[[support.Sandbox]
     wanted = wanted_state(tmp_path)
     total = count_steps(tmp_path, work, made)
     assert total > 40
-    for number in range(1, total + 1):
+    for number in faults.steps(total):
         sandbox = support.old_master(tmp_path / str(number), made)
         old = sandbox.state()
 
@@ -163,7 +163,7 @@ def test_killed_in_every_step_of_the_repair(tmp_path: Path) -> None:
     assert first.path(support.KEY).read_bytes() == OLD.key and first.pair_loads()
     check_whole(first, first.state())
     assert steps.count > 20
-    for number in range(1, steps.count + 1):
+    for number in faults.steps(steps.count):
         sandbox = broken(str(number))
 
         def die(sandbox: support.Sandbox = sandbox, number: int = number) -> None:
@@ -179,7 +179,7 @@ def test_killed_in_every_step_of_the_repair(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("error", "made"), [(errno.ENOSPC, OLD), (errno.EIO, None)], ids=["ENOSPC", "EIO"])
 def test_every_call_fails_once(tmp_path: Path, made: t.Any, error: int) -> None:
     wanted = wanted_state(tmp_path)
-    for number in range(1, count_steps(tmp_path, apply, made) + 1):
+    for number in faults.steps(count_steps(tmp_path, apply, made)):
         sandbox = support.old_master(tmp_path / str(number), made)
         old = sandbox.state()
         order = sandbox.order(NEW)
@@ -202,7 +202,7 @@ def test_every_call_fails_once(tmp_path: Path, made: t.Any, error: int) -> None:
 @pytest.mark.parametrize("work", [apply, apply_and_go_back])
 def test_the_disk_is_full_from_a_step_on(tmp_path: Path, work: t.Callable[[support.Sandbox], None]) -> None:
     wanted = wanted_state(tmp_path)
-    for number in range(1, count_steps(tmp_path, work, OLD) + 1):
+    for number in faults.steps(count_steps(tmp_path, work, OLD)):
         sandbox = support.old_master(tmp_path / str(number), OLD)
         old = sandbox.state()
         with faults.stepping(faults.full_from(number)), contextlib.suppress(MasterError):
