@@ -21,7 +21,7 @@ from bed.node import Node
 from bed.testbed import Testbed
 from support.ansible_run import collections_for
 from watch.client import Client
-from watch.extension import SampleApiServer
+from watch.extension import GROUP, SampleApiServer
 from watch.master import Master, wait_for
 from watch.playbook import CONFIGURE, Playbook, Run
 
@@ -173,6 +173,18 @@ def flunders(whole_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
     """A real extension API server, known to the cluster."""
     with SampleApiServer(whole_cluster.bed, tmp_path_factory.mktemp("wardle")) as server:
         yield server
+
+
+@pytest.fixture
+def alone(whole_cluster: Cluster) -> t.Iterator[None]:
+    """No extension API server is known for the test; the one of other tests is known again afterwards."""
+    kubectl, name = whole_cluster.bed.kubectl, f"v1alpha1.{GROUP}"
+    found = kubectl("get", "apiservice", name, "--ignore-not-found", "--output=json").strip()
+    kubectl("delete", "apiservice", name, "--ignore-not-found")
+    yield
+    if found:
+        kept = {key: value for key, value in json.loads(found).items() if key in ("apiVersion", "kind", "spec")}
+        kubectl("apply", "--filename=-", given=json.dumps({**kept, "metadata": {"name": name}}))
 
 
 @pytest.fixture(scope="session")

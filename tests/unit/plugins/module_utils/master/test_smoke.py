@@ -31,8 +31,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
     Published,
     SmokeServer,
 )
-
-from .support import Generation, generation
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.support import (
+    Generation,
+    generation,
+)
 
 GROUP = "abcd.smoke-test.kubeops"
 DISCOVERY = f"/apis/{GROUP}/v1"

@@ -53,7 +53,7 @@ def routed(kubeadm: Cluster) -> Cluster:
     return kubeadm
 
 
-def test_kubeadms_own_cluster_has_no_finding(kubeadm: Cluster) -> None:
+def test_kubeadms_own_cluster_has_no_finding(kubeadm: Cluster, alone: None) -> None:
     for master in kubeadm.masters:
         text = KUBE_PROXY.format(service=SERVICE_ADDRESS, address=master.address)
         master.node.path("/etc/haproxy/service.cfg").write_text(text, encoding="utf-8")

@@ -57,7 +57,7 @@ def test_calls_arrive_through_every_master(healthy: Cluster) -> None:
     assert [master.checksums() for master in healthy.masters] == before
 
 
-def test_without_a_way_to_services_no_call_arrives(cluster: Cluster) -> None:
+def test_without_a_way_to_services_no_call_arrives(cluster: Cluster, alone: None) -> None:
     cluster.bring("kubeadm")
     publish_only_what_is_held(cluster)
     verified = verify(cluster, front_proxy_smoke=True)
