@@ -331,6 +331,8 @@ class TestRefused:
             ({"mode": "rw"}, "not an octal mode"),
             ({"owner": "no-such-user"}, "not known"),
             ({"group": "no-such-group"}, "not known"),
+            ({"client_cas": ["ab", "\u00e4"]}, "no SHA-256 fingerprint"),
+            ({"client_cas": ["ab\ncd"]}, "no SHA-256 fingerprint"),
             ({"certificate_path": "/proc/x/y/ca.crt", "privatekey_path": "/proc/x/y/ca.key"}, "/proc/x"),
             ({"certificate_path": "/tmp/same", "privatekey_path": "/tmp/same"}, "cannot both lie"),
         ],
@@ -406,6 +408,34 @@ class TestInterrupted:
         assert f"{failing} is full (No space left on device)" in ca.refused()
         assert list(tmp_path.iterdir()) == []
         monkeypatch.undo()
+
+    def test_killed_before_the_note(self, ca: Ca) -> None:
+        pid = os.fork()
+        if pid == 0:
+            front_proxy_ca.note_client_cas = lambda *dummy: os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                ca(client_cas=["ab"])
+            finally:
+                os._exit(9)
+        dummy, status = os.waitpid(pid, 0)
+        assert os.WIFSIGNALED(status)
+        assert sorted(path.name for path in ca.folder.iterdir()) == ["ca.crt", "ca.key"]
+        assert ca(client_cas=["ab"])["action"] == "kept"
+        assert (ca.folder / "client-ca-keys").read_text() == "ab\n"
+
+    def test_a_full_disk_keeps_the_old_note(self, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
+        ca(client_cas=["ab"])
+        before = support.checksums(ca.folder)
+        with monkeypatch.context() as patched:
+
+            def full(*dummy: t.Any) -> str:
+                raise OSError(errno.ENOSPC, "full")
+
+            patched.setattr(files, "_write_temporary", full)
+            assert "client-ca-keys is full (No space left on device)" in ca.refused(client_cas=["cd"])
+        assert support.checksums(ca.folder) == before
+        ca(client_cas=["cd"])
+        assert (ca.folder / "client-ca-keys").read_text() == "cd\n"
 
     def test_two_at_once_make_one(self, tmp_path: Path) -> None:
         folder = tmp_path / "new"
