@@ -91,7 +91,8 @@ options:
     type: str
   client_cas:
     description:
-      - The SHA-256 fingerprints of the public keys of the client CAs of the cluster that this CA is for.
+      - The SHA-256 fingerprints of the public keys of the client CAs of the cluster that this CA is for, in lower-case
+        hexadecimal digits.
       - They are noted in the file C(client-ca-keys) beside the certificate, so that the role
         P(kubeops.aggregation_layer.front_proxy#role) never gives the CA of one cluster to another one. A new note alone
         is no change.
@@ -226,7 +227,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.files import folder_of
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import note_client_cas
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import (
+    check_client_cas,
+    note_client_cas,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
 
@@ -285,6 +289,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         require()
+        check_client_cas(module.params["client_cas"])
         outcome = ensure_ca(request_from(module.params), check=module.check_mode, now=lifetime.utc_now())
         if module.params["client_cas"] and not module.check_mode:
             note_client_cas(folder_of(module.params["certificate_path"]), module.params["client_cas"])

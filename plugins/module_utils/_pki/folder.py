@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ CLIENT_CERTIFICATE = "front-proxy-client.crt"
 CLIENT_KEY = "front-proxy-client.key"
 # The role's own: a line for each client CA of the cluster, the SHA-256 of its key: no other cluster gets this CA.
 CLIENT_CAS = "client-ca-keys"
+_FINGERPRINT = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,22 @@ def read_certificate_file(path: str) -> tuple[Certificate, ...]:
     return () if data is None else read_certificates(data.decode("ascii", "replace"), where=path)
 
 
+def check_client_cas(keys: t.Sequence[str]) -> None:
+    """PkiError if one of the keys' fingerprints is not written in hexadecimal digits."""
+    for key in keys:
+        if not _FINGERPRINT.fullmatch(key):
+            raise PkiError(
+                f"client_cas holds {key!r}, which is no SHA-256 fingerprint; write it in hexadecimal digits, without "
+                "colons."
+            )
+
+
 def note_client_cas(folder: str, keys: t.Sequence[str]) -> None:
     """
-    Notes of which cluster the CA in a folder is: the SHA-256 fingerprints of its client CAs' public keys.
+    Notes of which cluster the CA in a folder is, a line for each of its client CAs, in one step.
 
-    So the CA of one cluster is never given to another one. PkiError if the note cannot be written.
+    `keys`: the SHA-256 fingerprints of their public keys, in hexadecimal digits. PkiError if the note cannot be
+    written; the old one is there then, and the next run writes it.
     """
     path = os.path.join(folder, CLIENT_CAS)
     content = "".join(f"{key}\n" for key in keys).encode("ascii")
@@ -116,6 +129,7 @@ __all__ = (
     "CLIENT_CERTIFICATE",
     "CLIENT_KEY",
     "PkiFolder",
+    "check_client_cas",
     "note_client_cas",
     "read_certificate_file",
     "read_folder",

@@ -53,8 +53,12 @@ class Run:
         return self.process.poll() is None
 
     def wait(self, seconds: float = SECONDS) -> Run:
-        """Wait for its end."""
-        self.process.wait(timeout=seconds)
+        """Wait for its end. A run that takes longer is killed, and fails the test with its output."""
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"not done after {seconds:g} s:\n{self.output}") from None
         return self
 
     def kill(self) -> None:

@@ -5,57 +5,20 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import signal
-import subprocess
-import sys
 import typing as t
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca_files, files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     is_signed_by,
     read_certificates,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_ca
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
-
-
-class Ca(support.ModuleRunner):
-    """The module with its two paths in a folder that does not exist yet."""
-
-    def __init__(self, folder: Path, *more: t.Any) -> None:
-        super().__init__(front_proxy_ca.main, *more)
-        self.folder = folder / "pki" / "one"
-        self.certificate, self.key = self.folder / "ca.crt", self.folder / "ca.key"
-
-    def __call__(self, **options: t.Any) -> dict[str, t.Any]:
-        return super().__call__(
-            **{
-                "certificate_path": str(self.certificate),
-                "privatekey_path": str(self.key),
-                "type": "ECDSA",
-                **options,
-            }
-        )
-
-    def lay(self, certificate: bytes | str | None, key: bytes | str | None) -> None:
-        """Puts files there."""
-        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if certificate is not None:
-            support.put(self.folder, "ca.crt", certificate, 0o644)
-        if key is not None:
-            support.put(self.folder, "ca.key", key)
-
-
-@pytest.fixture
-def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ca:
-    return Ca(tmp_path, monkeypatch, capsys)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.ca_runner import Ca
 
 
 def facts(result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -331,6 +294,8 @@ class TestRefused:
             ({"mode": "rw"}, "not an octal mode"),
             ({"owner": "no-such-user"}, "not known"),
             ({"group": "no-such-group"}, "not known"),
+            ({"client_cas": ["ab", "\u00e4"]}, "no SHA-256 fingerprint"),
+            ({"client_cas": ["ab\ncd"]}, "no SHA-256 fingerprint"),
             ({"certificate_path": "/proc/x/y/ca.crt", "privatekey_path": "/proc/x/y/ca.key"}, "/proc/x"),
             ({"certificate_path": "/tmp/same", "privatekey_path": "/tmp/same"}, "cannot both lie"),
         ],
@@ -349,91 +314,6 @@ class TestRefused:
         (tmp_path / "pki").touch()
         for check in (True, False):
             assert "cannot be a folder" in ca.refused(check=check)
-
-
-class TestInterrupted:
-    """Killed, full, or two at once."""
-
-    def test_a_key_without_certificate_gets_one(self, ca: Ca) -> None:
-        ca.lay(None, support.key().to_pem())
-        predicted = ca(check=True)
-        assert not ca.certificate.exists()
-        result = ca()
-        for one in (predicted, result):
-            assert (one["changed"], one["action"], one["reason"]) == (True, "made", "key_without_certificate")
-            assert one["public_key_fingerprint"] == support.key().fingerprint
-        assert ca.key.read_bytes() == support.key().to_pem()
-        assert ca()["action"] == "kept"
-
-    def test_an_encrypted_key_without_certificate(self, ca: Ca) -> None:
-        ca.lay(None, support.key().to_pem("right"))
-        assert "is encrypted and no passphrase" in ca.refused()
-        assert ca(passphrase="right")["privatekey"] == "encrypted"
-
-    def test_a_key_that_kubeadm_cannot_read(self, ca: Ca) -> None:
-        ca.lay(None, support.openssl("genpkey", "-algorithm", "ed25519"))
-        assert "cannot become a CA's. An Ed25519 key is refused" in ca.refused()
-
-    def test_killed_between_the_two_files(self, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
-        original = ca_files._write_certificate
-        pid = os.fork()
-        if pid == 0:  # the process that is killed just when the certificate should be written
-            ca_files._write_certificate = lambda *dummy: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
-            try:
-                ca()
-            finally:
-                os._exit(9)
-        dummy, status = os.waitpid(pid, 0)
-        assert os.WIFSIGNALED(status) and ca_files._write_certificate is original
-        assert [path.name for path in ca.folder.iterdir()] == ["ca.key"]
-        key = ca.key.read_bytes()
-        assert ca()["reason"] == "key_without_certificate"
-        assert ca.key.read_bytes() == key
-        assert ca()["changed"] is False
-
-    @pytest.mark.parametrize("failing", ["ca.key", "ca.crt"])
-    def test_a_full_disk_leaves_nothing(
-        self, failing: str, ca: Ca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        original = files._write_temporary
-
-        def full(path: str, *more: t.Any) -> str:
-            if path.endswith(failing):
-                raise OSError(errno.ENOSPC, "full")
-            return original(path, *more)
-
-        monkeypatch.setattr(files, "_write_temporary", full)
-        assert f"{failing} is full (No space left on device)" in ca.refused()
-        assert list(tmp_path.iterdir()) == []
-        monkeypatch.undo()
-
-    def test_two_at_once_make_one(self, tmp_path: Path) -> None:
-        folder = tmp_path / "new"
-        arguments = {
-            "ANSIBLE_MODULE_ARGS": {
-                "certificate_path": str(folder / "ca.crt"),
-                "privatekey_path": str(folder / "ca.key"),
-                "_ansible_remote_tmp": "/tmp",
-            }
-        }
-        code = (
-            "from ansible.module_utils import basic; import sys\n"
-            f"basic._ANSIBLE_ARGS = {json.dumps(arguments).encode()!r}; basic._ANSIBLE_PROFILE = 'legacy'\n"
-            f"from {front_proxy_ca.__name__} import main; main()\n"
-        )
-        path = os.pathsep.join(filter(None, sys.path))
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-            )
-            for dummy in range(4)
-        ]
-        results = [json.loads(process.communicate(timeout=120)[0]) for process in running]
-        assert sorted(result["action"] for result in results) == ["kept", "kept", "kept", "made"]
-        assert len({result["fingerprint"] for result in results}) == 1
-        assert sorted(path.name for path in folder.iterdir()) == ["ca.crt", "ca.key"]
 
 
 def test_no_secret_is_in_anything(ca: Ca) -> None:
