@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -37,11 +39,16 @@ listen kubernetes
 
 
 @pytest.fixture(scope="module")
-def kubeadm(whole_cluster: Cluster) -> Cluster:
-    """The cluster as kubeadm made it: without kube-proxy."""
+def kubeadm(whole_cluster: Cluster) -> t.Iterator[Cluster]:
+    """The cluster as kubeadm made it, without kube-proxy, and a controller that holds no CA of other tests."""
     whole_cluster.bring("kubeadm")
     publish_only_what_is_held(whole_cluster)
-    return whole_cluster
+    pki, aside = whole_cluster.folder / "pki", whole_cluster.folder / "pki of other tests"
+    pki.mkdir(exist_ok=True)
+    pki.rename(aside)
+    yield whole_cluster
+    shutil.rmtree(pki, ignore_errors=True)
+    aside.rename(pki)
 
 
 @pytest.fixture

@@ -43,8 +43,9 @@ def nothing_is_left(cluster: Cluster) -> None:
 
 @pytest.fixture
 def healthy(configured: Cluster) -> Cluster:
-    """A cluster in which nothing of other tests is still trusted."""
+    """A cluster in which nothing of other tests is still trusted, and whose extension API servers know that."""
     publish_only_what_is_held(configured)
+    wait_until_found(configured)
     return configured
 
 

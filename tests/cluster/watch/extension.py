@@ -64,8 +64,9 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
         },
     ]
     known = {"caBundle": base64.b64encode(authority).decode()}
+    *place, api_service = registration(GROUP, "v1alpha1", namespace=NAMESPACE, address=address, port=port, trust=known)
     return [
-        *registration(GROUP, "v1alpha1", namespace=NAMESPACE, address=address, port=port, trust=known),
+        *place,
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "apiserver", "namespace": NAMESPACE}},
         # from 1.24 on, a service account has a token only on request
         {
@@ -82,6 +83,8 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
         binding("ClusterRoleBinding", "wardle", "ClusterRole", "wardle"),
         binding("ClusterRoleBinding", "wardle:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
         binding("RoleBinding", "wardle-auth-reader", "Role", READER, "kube-system"),
+        # last: from then on, the cluster's own clients wait for its answers
+        api_service,
     ]
 
 
@@ -105,6 +108,7 @@ class SampleApiServer:
         objects = _objects(address, self.port, authority)
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         self._bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
+        wait_for(self._may_read, "the service account may read what it needs at its start", seconds=30)
         etcd = self._start_etcd()
         kubeconfig = str(self._kubeconfig())
         policy = self._folder / "policy.json"
@@ -154,6 +158,12 @@ class SampleApiServer:
             *("-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt"),
         )
         return (folder / "ca.crt").read_bytes()
+
+    def _may_read(self) -> bool:
+        """Whether kube-apiserver knows the bindings already: the server ends where it may not read at its start."""
+        account = f"--as=system:serviceaccount:{NAMESPACE}:apiserver"
+        what = ("get", "configmaps/extension-apiserver-authentication", "--namespace=kube-system")
+        return self._bed.kubectl("auth", "can-i", *what, account, check=False).strip() == "yes"
 
     def _start_etcd(self) -> str:
         port, peer = free_port(), free_port()
