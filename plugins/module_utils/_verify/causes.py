@@ -49,7 +49,7 @@ SERVING = Kind(
     consequence="Requests for it fail (503). The front proxy is not at fault. Up to 1.35 the APIService may say "
     "Available all "
     "the same: only from 1.36 on kube-apiserver checks this certificate there, too.",
-    fix="kubectl patch apiservice {apiservice} --type=merge -p '{{\"spec\": {{\"caBundle\": \"BASE64-OF-ITS-CA\"}}}}'",
+    fix='kubectl patch apiservice {apiservice} --type=merge -p \'{{"spec": {{"caBundle": "BASE64-OF-ITS-CA"}}}}\'',
     cause="Give the APIService the caBundle of another CA.",
     source=f"{_CHECK}; pull request 137157 (1.36)",
     ours=False,

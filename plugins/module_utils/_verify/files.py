@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from datetime import datetime, timedelta
+from shlex import quote
 
 from .._pki.ca import WEAK_HASHES
 from .._pki.certificate import Certificate, is_signed_by, load_x509
@@ -58,7 +59,7 @@ CLIENT_CA_SIGNED = Kind(
     severity=BROKEN,
     title="the proxy client's certificate is signed by the client CA, not by the front-proxy CA",
     consequence='Extension API servers ignore the headers and take every caller for the user "{name}", or refuse it '
-    '(401).',
+    "(401).",
     fix="{new_pair}",
     cause="Sign front-proxy-client.crt with ca.key.",
     source=f"{_X509}; metrics-server issues 23, 267 and 550",
@@ -244,9 +245,9 @@ def _modes(view: View) -> t.Iterator[Finding]:
         f"{seen.facts['owner']}:{seen.facts['group']}"
         # a group of its own is a way to let one more account read it
         if flag == KEY_FLAG and mode & 0o007:
-            yield finding(OPEN_KEY, view.where, shown, host=view.name, path=seen.host)
+            yield finding(OPEN_KEY, view.where, shown, host=view.name, path=quote(seen.host))
         elif mode & 0o022:
-            yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=seen.host)
+            yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=quote(seen.host))
 
 
 def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:

@@ -9,7 +9,7 @@ import typing as t
 
 from .._plan.wish import AGGREGATION_FLAGS
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View
+from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, extra_vars
 
 __all__ = ["KINDS", "judge_flags"]
 
@@ -93,7 +93,7 @@ NAMES_ANY = Kind(
     severity=UNTIDY,
     title="--requestheader-allowed-names is empty",
     consequence="Any certificate of the front-proxy CA makes a front proxy, whatever it was signed for.",
-    fix="run: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"]}}'",
+    fix="run: {command} {allow}",
     cause="Take --requestheader-allowed-names out of the manifest.",
     source="staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go: no names, no check",
 )
@@ -129,7 +129,8 @@ def _names(view: View) -> t.Iterator[Finding]:
         if any(ca.key_fingerprint in clients for ca in view.cas):
             return  # far worse, and a finding of its own
         name = (view.leaf and view.leaf.common_name) or "front-proxy-client"
-        yield finding(NAMES_ANY, view.where, _show(view, _NAMES), command=command, name=name)
+        allow = extra_vars(front_proxy_allowed_names=[name])
+        yield finding(NAMES_ANY, view.where, _show(view, _NAMES), command=command, allow=allow)
     elif not any(name.strip() for name in names):
         yield finding(NAMES_BLANK, view.where, _show(view, _NAMES), command=command)
     elif not all(name.strip() for name in names):

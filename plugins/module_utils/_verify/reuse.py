@@ -11,7 +11,7 @@ import typing as t
 
 from .._pki.certificate import Certificate
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .view import CA_FLAG, View, describe, read_bundle
+from .view import CA_FLAG, View, describe, extra_vars, read_bundle
 
 __all__ = ["KINDS", "judge_reuse"]
 
@@ -24,9 +24,7 @@ ANYBODY = Kind(
     consequence="Everybody with a client certificate of this cluster (every kubelet has one) can be anyone, "
     "administrators "
     "included.",
-    fix="run: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], \"front_proxy_allow_shared_ca\": "
-    "true}}'  "
-    "# at once; then give the front proxy a CA of its own",
+    fix="run: {command} {allow_shared}  # at once; then give the front proxy a CA of its own",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="Kubernetes issue 119267 (NCC-E003660-F9W)",
 )
@@ -35,8 +33,7 @@ NO_START = Kind(
     severity=WILL_BREAK,
     title="kube-apiserver will not start with a shared CA and no allowed names",
     consequence="From 1.35 on it ends at its start: the two files of CAs contain overlapping certificates.",
-    fix="run: {command} -e '{{\"front_proxy_allowed_names\": [\"{name}\"], "
-    "\"front_proxy_allow_shared_ca\": true}}'  # before the upgrade",
+    fix="run: {command} {allow_shared}  # before the upgrade",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="pkg/kubeapiserver/options/authentication.go of 1.35, pull request 131411",
 )
@@ -134,10 +131,11 @@ def judge_reuse(view: View) -> t.Iterator[Finding]:
         if view.list_flag("requestheader-allowed-names"):
             yield finding(CLIENTS, view.where, evidence, command=command)
         else:
-            yield finding(ANYBODY, view.where, evidence, command=command, name=name)
+            allow = extra_vars(front_proxy_allowed_names=[name], front_proxy_allow_shared_ca=True)
+            yield finding(ANYBODY, view.where, evidence, command=command, allow_shared=allow)
             same = {ca.fingerprint for ca in view.cas} & {ca.fingerprint for ca in clients}
             if same and view.before("1.35"):
-                yield finding(NO_START, view.where, evidence, when="1.35", command=command, name=name)
+                yield finding(NO_START, view.where, evidence, when="1.35", command=command, allow_shared=allow)
     for kind, flag in ((ETCD, "etcd-cafile"), (KUBELETS, "kubelet-certificate-authority")):
         for ca in _shared(view, view.bundle(flag).certificates)[:1]:
             evidence = f"{path} and the file of --{flag} hold the key of {describe(ca)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._argv import last_value
 from .._master.smoke_objects import GROUP_SUFFIX
 from .causes import message_of
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
@@ -96,6 +97,19 @@ def _problems(step: str, result: t.Mapping[str, t.Any]) -> list[str]:
     return [f"{step}: {str(result.get('msg') or 'no reason given').strip()}"] if failed else []
 
 
+def _address(view: View) -> str:
+    """The address that a master tells the others; empty if it leaves that to kube-apiserver."""
+    return (last_value(view.running, "advertise-address") or "").strip("[]")
+
+
+def _refused_through(
+    view: View, live: t.Sequence[View], refused: t.Sequence[t.Mapping[str, str]]
+) -> list[t.Mapping[str, str]]:
+    """Those whom the server did not let in that are this master, as far as addresses tell."""
+    others = {_address(other) for other in live if other is not view} - {_address(view)}
+    return [each for each in refused if each["from"] not in others]
+
+
 def _judge_call(
     view: View, asked: t.Mapping[str, t.Any], refused: t.Sequence[str], where: t.Mapping[str, str]
 ) -> t.Iterator[Finding]:
@@ -157,7 +171,6 @@ def judge_smoke(
         return [finding(NOT_RUN, (cluster, ()), *(why or ["no master reads the API"]))], []
     begun, ended = smokes[host].begun, smokes[host].ended
     where = {"host": host, "address": f"{begun['address']}:{begun['port']}"}
-    refused = [f"{each['from']}: {each['why']}" for each in ended.get("refused") or ()]
     findings: list[Finding] = []
     notes = [f"smoke test: what was left of an earlier one was removed ({test})." for test in begun.get("swept") or ()]
     for view in live:
@@ -166,7 +179,8 @@ def judge_smoke(
         if why:
             findings.append(finding(NOT_RUN, view.where, *why))
             continue
-        found = list(_judge_call(view, asked, refused, where))
+        refused = _refused_through(view, live, ended.get("refused") or ())
+        found = list(_judge_call(view, asked, [f"{each['from']}: {each['why']}" for each in refused], where))
         if found and view.name in blamed:
             notes.append(f"The smoke test does not work through {view.name}, which the finding above explains.")
         else:

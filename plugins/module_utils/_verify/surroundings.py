@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import typing as t
+from shlex import quote
 
 from .._manifest.pod import defines_same_pod
 from .model import AT_RISK, Finding, Kind, finding
@@ -69,9 +70,8 @@ def judge_surroundings(view: View) -> t.Iterator[Finding]:
             path = posixpath.join(folder, sibling["name"])
             away = posixpath.join(posixpath.dirname(folder), sibling["name"])
             evidence = f"{path} and {manifest} both define {view.master.pod.namespace}/{view.master.pod.name}"
-            yield finding(
-                *(STRAY, view.where, evidence), host=view.name, path=path, away=away, last=max(path, manifest)
-            )
+            words = {"path": quote(path), "away": quote(away), "last": max(path, manifest)}
+            yield finding(STRAY, view.where, evidence, host=view.name, **words)
     if view.facts.get("pending"):
         began = view.facts["pending"].get("started")
         yield finding(CUT_OFF, view.where, f"it began at {began}", command=view.command)

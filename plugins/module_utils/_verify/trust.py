@@ -10,7 +10,7 @@ import typing as t
 
 from .._pki.certificate import Certificate
 from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .view import CA_FLAG, View, describe, read_bundle
+from .view import CA_FLAG, View, describe, extra_vars, read_bundle
 
 __all__ = ["KINDS", "NAMESPACE_AND_NAME", "judge_trust", "published_cas"]
 
@@ -43,7 +43,7 @@ NAMES_DIFFER = Kind(
     severity=AT_RISK,
     title="the masters allow different names of front proxies",
     consequence="The union is published; a master that allows any name adds nothing to it, so its pair may be refused.",
-    fix="run: {command} -e '{{\"front_proxy_allowed_names\": {names}}}'",
+    fix="run: {command} {allow}",
     cause="Set --requestheader-allowed-names differently on two masters.",
     source=f"{_CONTROLLER} (combineUniqueStringSlices)",
 )
@@ -130,8 +130,8 @@ def _masters_agree(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]
     if len(set(lists.values())) > 1:
         every = sorted(set().union(*lists.values()) - {""})
         seen = [f"{name}: {', '.join(sorted(found)) or 'any'}" for name, found in lists.items()]
-        listed = json.dumps(every)
-        yield finding(NAMES_DIFFER, (cluster, names), *seen, command=holding[0].command, names=listed)
+        allow = extra_vars(front_proxy_allowed_names=every)
+        yield finding(NAMES_DIFFER, (cluster, names), *seen, command=holding[0].command, allow=allow)
 
 
 def _published(cluster: str, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:

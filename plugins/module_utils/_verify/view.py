@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from shlex import quote
 
 from .._argv import flag_values
 from .._manifest.errors import ManifestError
@@ -22,7 +24,7 @@ from .._plan.flags import read_list
 from .._plan.master import DEFAULT_FOLDER, Master, Seen
 from .._plan.wish import parse_release
 
-__all__ = ["CONFIGURE", "Bundle", "View", "describe", "read_bundle", "read_view", "subject_of"]
+__all__ = ["CONFIGURE", "Bundle", "View", "describe", "extra_vars", "read_bundle", "read_view", "subject_of"]
 
 CONFIGURE = "kubeops.aggregation_layer.configure"
 CA_FLAG, CERT_FLAG, KEY_FLAG = "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"
@@ -41,6 +43,11 @@ def read_bundle(text: str, where: str) -> Bundle:
         return Bundle(read_certificates(text, where=where), "")
     except PkiError as error:
         return Bundle((), str(error).rstrip("."))
+
+
+def extra_vars(**variables: t.Any) -> str:
+    """The words that give variables to a playbook; they can be pasted, whatever stands in a value."""
+    return f"-e {quote(json.dumps(variables))}"
 
 
 def describe(certificate: Certificate) -> str:
@@ -171,7 +178,7 @@ class View:
 
     def _by_kubeadm(self, command: str) -> str:
         folder = self._kubeadm_folder
-        return f"kubeadm {command}" + ("" if folder == DEFAULT_FOLDER else f" --cert-dir={folder}")
+        return f"kubeadm {command}" + ("" if folder == DEFAULT_FOLDER else f" --cert-dir={quote(folder)}")
 
     @property
     def new_pair(self) -> str:
@@ -185,7 +192,7 @@ class View:
         """How this master gets a pair that is not like the old one, whose subject and usages kubeadm would keep."""
         folder = self._kubeadm_folder
         if folder:
-            removed = f"rm {folder}/front-proxy-client.crt {folder}/front-proxy-client.key"
+            removed = " ".join(["rm", *(quote(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key"))])
             return f"run on {self.name}: {removed} && {self._by_kubeadm('init phase certs front-proxy-client')}"
         return self.new_pair
 

@@ -120,9 +120,7 @@ def test_the_kubelets_own_flags_come_first(sandbox: Sandbox) -> None:
     assert found("--config=/etc/none.yaml") is None
 
 
-def test_the_clock_is_compared_before_anything_is_waited_for(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clock_is_compared_before_anything_is_waited_for(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1000.0])
     monkeypatch.setattr(surveying.time, "time", lambda: next(times, 1300.0))
     assert sandbox.look(clock=999.5)["clock_skew"] == 0.5

@@ -46,7 +46,8 @@ def smoked(*calls: Facts, begun: t.Optional[Facts] = None, ended: t.Optional[Fac
     for number, call in enumerate(calls):
         first = number == 0
         smoke = Smoke((begun or BEGUN) if first else {"host": "m1"}, call, (ended or ENDED) if first else {})
-        seen.append(replace(Layer(kubeadm(f"m{number + 1}")).seen(), smoke=smoke))
+        flags = {"advertise-address": f"192.0.2.{number + 1}"}
+        seen.append(replace(Layer(kubeadm(f"m{number + 1}", flags=flags)).seen(), smoke=smoke))
     return seen
 
 

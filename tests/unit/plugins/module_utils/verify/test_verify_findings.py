@@ -278,8 +278,8 @@ def ca_shared_with_kubelets() -> t.Sequence[Given]:
 
 @case("ca-shared-with-service-accounts")
 def ca_shared_with_service_accounts() -> t.Sequence[Given]:
-    pem = key("ca").public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    pem = (
+        key("ca").public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     return (Layer(kubeadm(), more={"public_keys": {f"{PKI}/sa.pub": [pem.decode("ascii")]}}),)
 

@@ -93,3 +93,18 @@ def test_no_master_reads_the_api() -> None:
 def test_groups_that_do_not_arrive() -> None:
     (found,) = look(*smoked(asked({**CALLER, "groups": []}))).findings
     assert found.kind.id == "smoke-test-other-caller" and "arrive as none" in found.evidence[0]
+
+
+def test_only_the_master_that_was_refused_is_told_so() -> None:
+    ended = {**ENDED, "refused": [{"from": "192.0.2.2", "why": "no certificate is shown"}]}
+    verdict = look(*smoked(asked(), failed(), failed("i/o timeout"), ended=ended))
+    assert {found.kind.id: found.hosts for found in verdict.findings} == {
+        "smoke-test-refused": ("m2",),
+        "smoke-test-not-reached": ("m3",),
+    }
+
+
+def test_one_who_was_refused_at_an_address_that_nobody_tells_may_be_any_master() -> None:
+    ended = {**ENDED, "refused": [{"from": "198.51.100.9", "why": "no certificate is shown"}]}
+    (found,) = look(*smoked(asked(), failed(), ended=ended)).findings
+    assert found.kind.id == "smoke-test-refused" and found.hosts == ("m2",)
