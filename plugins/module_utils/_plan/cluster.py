@@ -18,6 +18,7 @@ from .flags import Flags, common_name_for, read_list, wanted_flags
 from .master import Master
 from .pair import PairVerdict, controller_pair, due_warning, judge_pair
 from .proof import unproven
+from .separate import separated
 from .wish import AGGREGATION_FLAGS, Wish
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster", "is_of_another_cluster"]
@@ -377,7 +378,8 @@ def decide_cluster(
         verdict, holder = verdicts[master.name], holders[master.name]
         files, why = _files_for(master, flags, authority, holder, because.get(master.name, ""), now)
         with about_host(master.name):
-            hosts.append(_plan_host(master, flags[master.name], files, why, holder, verdict, container))
+            given, files, more_why = separated(master, flags[master.name], files, wishes[master.name])
+            hosts.append(_plan_host(master, given, files, [*why, *more_why], holder, verdict, container))
     healthy = {master.name: master.healthy for master in masters}
     make = authority.origin is None
     adopt = not make and authority.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)

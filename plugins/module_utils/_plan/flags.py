@@ -14,9 +14,10 @@ from .errors import PlanError
 from .master import Master
 from .wish import DEFAULT_COMMON_NAME, ROUTING_FLAG, Wish, check_release
 
-__all__ = ["Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags", "write_list"]
+__all__ = ["FILE_NAMES", "Flags", "allowed_names", "common_name_for", "read_list", "wanted_flags", "write_list"]
 
-_FILES = {
+#: The flags that name a file of the front proxy, and the name of that file where no flag is set yet.
+FILE_NAMES = {
     "requestheader-client-ca-file": "front-proxy-ca.crt",
     "proxy-client-cert-file": "front-proxy-client.crt",
     "proxy-client-key-file": "front-proxy-client.key",
@@ -79,7 +80,7 @@ def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
                 "manifest."
             )
         return now
-    path = f"{master.folder(wish.certificates_dir)}/{_FILES[flag]}"
+    path = f"{master.folder(wish.certificates_dir)}/{FILE_NAMES[flag]}"
     reasons.append(f"{flag}{_NOT_SET}")
     return path
 
