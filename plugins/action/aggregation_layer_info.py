@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import read_kubeconfig
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
 
 _MODULE = "kubeops.aggregation_layer.aggregation_layer_info"
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
         try:
             if asked.get("kubeconfig"):
                 send_in_memory(self._connection, "the credentials of the kubeconfig")
-                asked["user"], asked["credentials"] = read_kubeconfig(self._loader.path_dwim(str(asked["kubeconfig"])))
+                asked["user"], asked["credentials"] = read_kubeconfig(from_here(str(asked["kubeconfig"])))
         except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
         done = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=task_vars)

@@ -12,6 +12,7 @@ import tempfile
 import typing as t
 
 from ansible import constants as C
+from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
@@ -23,6 +24,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 
 display = Display()
@@ -31,6 +33,9 @@ display = Display()
 _OBSERVED = "front_proxy__surveyed"
 _CLUSTER = "front_proxy_cluster"
 _SMOKE = ("front_proxy__smoke_begun", "front_proxy__smoke_asked", "front_proxy__smoke_ended")
+# The default of front_proxy_hosts, and options of the command line that the next call needs, too.
+_HOSTS = "masters"
+_OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
@@ -54,9 +59,19 @@ def _seen(name: str, variables: t.Mapping[str, t.Any], active: bool) -> Seen:
 
 
 def _command(variables: t.Mapping[str, t.Any]) -> str:
-    """The command line that configures the masters of this run, to be pasted."""
-    sources = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
-    return " ".join(["ansible-playbook", *(f"-i {shlex.quote(source)}" for source in sources), CONFIGURE])
+    """The command line that configures the masters of this run in the way in which it was called, to be pasted.
+
+    Of extra variables only the group of hosts: others may be secrets.
+    """
+    given = context.CLIARGS
+    words = ["ansible-playbook"]
+    words += [f"-i {shlex.quote(str(source))}" for source in variables.get("ansible_inventory_sources") or ()]
+    words += [option for name, option in _OPTIONS.items() if given.get(name)]
+    words += [f"-u {shlex.quote(given['remote_user'])}"] if given.get("remote_user") else []
+    words.append(CONFIGURE)
+    hosts = str(variables.get("front_proxy_hosts") or _HOSTS)
+    words += [f"-e front_proxy_hosts={shlex.quote(hosts)}"] if hosts != _HOSTS else []
+    return " ".join(words)
 
 
 def _report(verdict: Verdict, result: t.Mapping[str, t.Any]) -> str:
@@ -128,5 +143,5 @@ class ActionModule(ActionBase):
             for line in table(verdict):
                 display.display(line.text, color=_COLOURS.get(line.severity))
         if arguments["report"] and not self._task.check_mode:
-            _write(self._loader.path_dwim(arguments["report"]), _report(verdict, result))
+            _write(from_here(arguments["report"]), _report(verdict, result))
         return result

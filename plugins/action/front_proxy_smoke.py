@@ -20,6 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.thr
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import read_kubeconfig
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
 
@@ -54,7 +55,7 @@ class ActionModule(ActionBase):
         )
         try:
             if self._task.check_mode:
-                return {**result, "changed": False, "host": ""}
+                return {**result, "changed": False, "skipped": True}
             return {**result, "changed": False, **self._step(arguments, variables)}
         except (PkiError, PlanError) as error:
             # not raised: ansible-core 2.18 would show a traceback with it
@@ -76,7 +77,7 @@ class ActionModule(ActionBase):
         if "test" not in asked:
             return {"host": host}
         if arguments["kubeconfig"] and step != "end":
-            asked["user"], asked["credentials"] = read_kubeconfig(self._loader.path_dwim(arguments["kubeconfig"]))
+            asked["user"], asked["credentials"] = read_kubeconfig(from_here(arguments["kubeconfig"]))
         if "key" in asked or "credentials" in asked:
             send_in_memory(self._connection, "a private key")
         done = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 __all__ = [
     "BOOLEAN_FLAGS",
+    "RENAMED_SERVER",
     "SERVER_NAMES",
     "Flag",
     "flag_that_differs",
@@ -70,6 +72,9 @@ _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 # The last part of the path of the program: hyperkube took the name of the server as its first argument (up to 1.18).
 SERVER_NAMES = frozenset({"kube-apiserver", "apiserver"})
+
+# A renamed binary, as the first word of a command: kube-apiserver-amd64, kube-apiserver.real.
+RENAMED_SERVER = re.compile(r"kube-apiserver[-._][\w.-]*\Z")
 
 
 class Flag(t.NamedTuple):

@@ -26,4 +26,11 @@ def send_in_memory(connection: t.Any, secret: str) -> None:
             f"The connection plugin {connection.transport} cannot pipeline, so {secret} would lie in the temporary "
             "folder of the master; use one that can, such as ssh."
         )
+    become = getattr(connection, "become", None)
+    # ansible-core 2.18 knows it by the name, 2.19 by the plugin; both then write the module into a file, without a word
+    if become is not None and (become.name == "su" or not getattr(become, "pipelining", True)):
+        raise PlanError(
+            f"With become_method {become.name} Ansible cannot pipeline, so {secret} would lie in the temporary folder "
+            "of the master; use sudo, or log in as root."
+        )
     connection.set_option("pipelining", True)

@@ -44,6 +44,7 @@ SHOWN = {
     "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
     "way": "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure -e "
     "front_proxy_aggregator_routing=true, where a master has no kube-proxy; else let it connect to ADDRESS (firewall)",
+    "mend": "chmod 0600 PATH",
     "allow": """-e '{"front_proxy_allowed_names": ["NAME"]}'""",
     "allow_shared": """-e '{"front_proxy_allowed_names": ["NAME"], "front_proxy_allow_shared_ca": true}'""",
     "fix": "wait a minute and look again (1.20 to 1.22 load files every 60 s); else restart kube-apiserver: move its "

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import typing as t
 
-from .._argv import Flag, flags_in
+from .._argv import RENAMED_SERVER, Flag, flags_in
 from .errors import ManifestError
 
 __all__ = ["find_server", "parse_flags"]
@@ -58,8 +57,7 @@ def _server_index(argv: t.Sequence[str], has_command: bool) -> t.Optional[int]:
     if not argv:
         return None
     if has_command:
-        # A renamed binary: kube-apiserver-amd64, kube-apiserver.real.
-        return 1 if re.match(r"kube-apiserver[-._][\w.-]*\Z", posixpath.basename(argv[0])) else None
+        return 1 if RENAMED_SERVER.match(posixpath.basename(argv[0])) else None
     # Only args: the image's entry point is the server (or hyperkube, which is told what to be).
     if argv[0] == "apiserver":
         return 1

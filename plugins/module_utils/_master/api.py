@@ -11,6 +11,7 @@ import os
 import ssl
 import typing as t
 
+from .errors import MasterError
 from .files import accept_weak_keys
 from .login import Login
 
@@ -38,10 +39,19 @@ class Answer(t.NamedTuple):
 
 
 def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Have a context show a certificate. Both may be paths, or their text. Raises OSError or ValueError."""
+    """Have a context show a certificate. Both may be paths, or their text.
+
+    Raises OSError or ValueError if they do not load, MasterError if this Python cannot do it.
+    """
     if "-----BEGIN" not in key:
         context.load_cert_chain(certificate, key, password=lambda: b"")
         return
+    if not hasattr(os, "memfd_create"):
+        raise MasterError(
+            "The Python of this master cannot keep a key in memory alone (os.memfd_create, which needs glibc 2.27), "
+            "and a key is never written to its disk; set ansible_python_interpreter to another Python, or do without "
+            "front_proxy_smoke, or with a kubeconfig that has a token."
+        )
     # a file without a name, in memory: a key that was sent here never touches the disk
     descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
     try:
@@ -69,9 +79,9 @@ class Api:
             self._headers["Authorization"] = f"Bearer {login.token}"
         self._connection = http.client.HTTPSConnection(address, port, timeout=seconds, context=context)
 
-    def get(self, path: str) -> Answer:
-        """GET a path."""
-        return self._send("GET", path, None)
+    def get(self, path: str, *, limit: int = _LIMIT) -> Answer:
+        """GET a path. limit: how many bytes to read; where that may be less than there are, get nothing more."""
+        return self._send("GET", path, None, limit)
 
     def post(self, path: str, document: t.Mapping[str, t.Any]) -> Answer:
         """Make an object."""
@@ -81,14 +91,14 @@ class Api:
         """Delete an object."""
         return self._send("DELETE", path, None)
 
-    def _send(self, method: str, path: str, body: str | None) -> Answer:
+    def _send(self, method: str, path: str, body: str | None, limit: int = _LIMIT) -> Answer:
         headers = {"Accept": "application/json, text/plain", **self._headers}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
-            said = response.read(_LIMIT)
+            said = response.read(limit)
             return Answer(response.status, said.decode("utf-8", "replace"), None)
         # ValueError: a header that cannot be one
         except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:

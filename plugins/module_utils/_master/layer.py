@@ -27,6 +27,8 @@ _WORKERS = 8
 _SECONDS = 8.0
 _DIAL_SECONDS = 1.5
 _LENGTH = 600
+_OTHERS_LIMIT = 64 * 1024
+_PORTS = 4
 # Of a pod's command line only what tells whom it trusts: the rest is none of our business, and may hold secrets.
 _TELLING = ("--requestheader-", "--client-ca-file", "--authentication-skip-lookup")
 
@@ -94,33 +96,41 @@ def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[dict[str, t.A
     return found
 
 
+def _dial_one_of(endpoints: t.Sequence[t.Sequence[t.Any]]) -> str | None:
+    """Try one endpoint for each port, since a Service can have some that speak no TLS. None if one answered."""
+    first: dict[int, str] = {}
+    for address, port in endpoints:
+        first.setdefault(int(port), str(address))
+    errors = [dial(address, port) for port, address in list(first.items())[:_PORTS]]
+    return None if None in errors else next(iter(errors), None)
+
+
 class _Reader:
     """Asks one kube-apiserver many things at once, each worker with a connection of its own."""
 
     def __init__(self, address: str, port: int, login: Login) -> None:
         self._make = lambda: Api(address, port, login, seconds=_SECONDS)
 
-    def get(self, path: str) -> Answer:
-        api = self._make()
+    def get(self, path: str, **more: int) -> Answer:
         try:
-            return api.get(path)
+            api = self._make()
+        except (OSError, ValueError) as error:
+            return Answer(None, "", f"the pair does not load ({type(error).__name__})")
+        try:
+            return api.get(path, **more)
         finally:
             api.close()
 
     def service(self, service: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Look at the Service of an APIService: where it leads, whether that answers from here, who is behind it."""
         namespace, name = _quoted(service["namespace"], service["name"])
-        api = self._make()
-        try:
-            answer = api.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-            spec = (answer.json() or {}).get("spec") or {}
-            endpoints = _endpoints(api.get(f"/api/v1/namespaces/{namespace}/endpoints/{name}").json())
-            pods = None
-            if spec.get("selector"):
-                selector = ",".join(f"{key}={value}" for key, value in sorted(spec["selector"].items()))
-                pods = api.get(f"/api/v1/namespaces/{namespace}/pods?limit=20&labelSelector={_quoted(selector)[0]}")
-        finally:
-            api.close()
+        answer = self.get(f"/api/v1/namespaces/{namespace}/services/{name}")
+        spec = (answer.json() or {}).get("spec") or {}
+        endpoints = _endpoints(self.get(f"/api/v1/namespaces/{namespace}/endpoints/{name}").json())
+        pods = None
+        if spec.get("selector"):
+            selector = ",".join(f"{key}={value}" for key, value in sorted(spec["selector"].items()))
+            pods = self.get(f"/api/v1/namespaces/{namespace}/pods?limit=20&labelSelector={_quoted(selector)[0]}")
         address = spec.get("clusterIP") or ""
         has_address = address not in ("", "None")
         return {
@@ -130,13 +140,14 @@ class _Reader:
             "endpoints": endpoints[:20],
             "pods": _telling_arguments(pods.json()) if pods else [],
             "address_error": dial(address, int(service["port"])) if has_address else None,
-            "endpoint_error": dial(endpoints[0][0], int(endpoints[0][1])) if endpoints else None,
+            "endpoint_error": _dial_one_of(endpoints),
         }
 
     def through(self, each: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Ask an extension API server for its discovery, by way of this kube-apiserver."""
         group, version = _quoted(each["group"], each["version"])
-        answer = self.get(f"/apis/{group}/{version}")
+        # what an extension API server answers is its own affair, and can be without end
+        answer = self.get(f"/apis/{group}/{version}", limit=_OTHERS_LIMIT)
         body = "" if answer.status == 200 else answer.body[:_LENGTH]
         return {"status": answer.status, "body": body, "error": answer.error}
 
@@ -171,11 +182,8 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         "through": {},
         "kubernetes_service": None,
     }
-    try:
-        reader = _Reader(address, port, login)
-        published = reader.get(CONFIG_MAP)
-    except (OSError, ValueError) as error:
-        return {**found, "error": f"the pair does not load ({type(error).__name__})"}
+    reader = _Reader(address, port, login)
+    published = reader.get(CONFIG_MAP)
     found["status"], found["error"] = published.status, published.error
     if published.status not in (200, 404):
         found["error"] = published.error or published.body[:_LENGTH]

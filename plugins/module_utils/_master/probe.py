@@ -57,10 +57,10 @@ def _version(body: str) -> str | None:
 def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
     """Ask a kube-apiserver on this machine.
 
-    Returns ``address``, ``port``; ``accepted`` (True: ``GET /version`` with the pair and a user's name gave 200;
-    False: it gave anything else; None: not asked, for want of a pair that loads, or not answered); ``status``
-    (of that answer), ``ready`` (``/readyz`` answered 200), ``answers`` (any HTTP answer came: 401 and 403 count),
-    ``reload_hook`` (the server says that a proxy-client pair is configured; None if it did not tell),
+    Returns ``address``, ``port``; ``accepted`` (True: ``GET /version`` with the pair and a user's name gave 200, or
+    403 for this user; False: it gave anything else; None: not asked, for want of a pair that loads, or not answered);
+    ``status`` (of that answer), ``ready`` (``/readyz`` answered 200), ``answers`` (any HTTP answer came: 401 and 403
+    count), ``reload_hook`` (the server says that a proxy-client pair is configured; None if it did not tell),
     ``version`` (``v1.36.2``) and ``error`` (why there was no answer).
     """
     found: dict[str, t.Any] = {
@@ -85,7 +85,8 @@ def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
         if pair is not None:
             found["status"], body = _get(connection, "/version", headers)
             found["answers"] = True
-            found["accepted"] = found["status"] == 200
+            # 403 names the user where somebody forbids /version to whom they know: the pair was accepted before that
+            found["accepted"] = found["status"] == 200 or (found["status"] == 403 and PROBE_USER in body)
             found["version"] = _version(body)
             if not found["accepted"]:
                 # a certificate that is not accepted is never anonymous: ask the rest without it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._argv import flag_values, last_value, server_index
+from .._argv import RENAMED_SERVER, flag_values, last_value, server_index
 
 __all__ = ["Process", "endpoint", "find_apiserver", "is_alive", "list_processes", "mounts_of", "started_at"]
 
@@ -72,9 +72,12 @@ def started_at(process: Process) -> float:
     return boot + process.start_ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _is_apiserver(process: Process) -> bool:
+def _is_apiserver(process: Process, manifest: str) -> bool:
     # a launcher (/go-runner) and a shell wrapper name the server in their words, too, and are not the server
     place = server_index(process.argv[:2])
+    if place is None:
+        # the manifest must name it: a helper beside the server may be called much the same
+        return bool(RENAMED_SERVER.match(process.name)) and process.name in manifest
     return place == 0 or (place == 1 and process.name == "hyperkube")
 
 
@@ -89,7 +92,7 @@ def find_apiserver(processes: t.Iterable[Process], manifest: str = "") -> Proces
         words = process.argv[1:] or ("",)
         return sum(word in manifest for word in words) / len(words), process.start_ticks
 
-    return max((process for process in processes if _is_apiserver(process)), key=likeness, default=None)
+    return max((process for process in processes if _is_apiserver(process, manifest)), key=likeness, default=None)
 
 
 def endpoint(argv: t.Sequence[str]) -> tuple[str, int]:

@@ -46,7 +46,7 @@ class Published(t.NamedTuple):
                 tuple(str(item) for item in json.loads(data.get(f"requestheader-{name}") or "[]"))
                 for name in ("allowed-names", "username-headers", "group-headers")
             ]
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise MasterError(
                 "The ConfigMap extension-apiserver-authentication holds a list that is no JSON, so no extension API "
                 "server can read it; delete the ConfigMap, and kube-apiserver writes it anew."

@@ -202,11 +202,14 @@ def read_certificates(pem_text: str, *, where: str) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def openssl_objection(leaf: Certificate, ca: Certificate, *, at: datetime | None = None) -> str | None:
+def openssl_objection(
+    leaf: Certificate, ca: Certificate, *, at: datetime | None = None, through: t.Sequence[Certificate] = ()
+) -> str | None:
     """
     Why OpenSSL does not accept `leaf` with `ca` as its only trust, in OpenSSL's words; None if it does.
 
-    With `at` (aware) the dates of both are judged for that moment, otherwise not at all.
+    With `at` (aware) the dates of both are judged for that moment, otherwise not at all. `through`: what is shown with
+    it, and may stand between the two.
     """
     require()
     with quiet():
@@ -219,7 +222,8 @@ def openssl_objection(leaf: Certificate, ca: Certificate, *, at: datetime | None
             # Before the flags, because it replaces the store's parameters. pyOpenSSL wants a naive UTC time.
             store.set_time(at.astimezone(timezone.utc).replace(tzinfo=None))
         store.set_flags(flags)
-        context = openssl.X509StoreContext(store, openssl.load_certificate(openssl.FILETYPE_ASN1, leaf.der))
+        shown, *between = [openssl.load_certificate(openssl.FILETYPE_ASN1, each.der) for each in (leaf, *through)]
+        context = openssl.X509StoreContext(store, shown, between or None)
         try:
             context.verify_certificate()
         except openssl.X509StoreContextError as exc:
@@ -229,13 +233,15 @@ def openssl_objection(leaf: Certificate, ca: Certificate, *, at: datetime | None
     return None
 
 
-def is_signed_by(leaf: Certificate, ca: Certificate) -> bool:
+def is_signed_by(leaf: Certificate, ca: Certificate, through: t.Sequence[Certificate] = ()) -> bool:
     """
     Whether `ca` has signed `leaf`: by the signature, as OpenSSL judges it, not by the name.
 
-    The dates play no part. A `ca` that is no CA has signed nothing.
+    `through`: the intermediates that are shown with it, which kube-apiserver takes into account
+    (staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go). The dates play no part. A `ca` that is no
+    CA has signed nothing.
     """
-    return ca.is_ca and openssl_objection(leaf, ca) is None
+    return ca.is_ca and openssl_objection(leaf, ca, through=through) is None
 
 
 __all__ = (

@@ -93,15 +93,16 @@ def judge_certificate(
     allowed_names: t.Sequence[str],
     renew_before: RenewBefore,
     now: datetime,
+    through: t.Sequence[Certificate] = (),
 ) -> Reason | None:
     """
     The first reason why a proxy client's certificate cannot stay, or None.
 
-    `cas`: the trust bundle, the one that signs first. `allowed_names`: empty means any. Whether a key belongs to the
-    certificate is not judged here. Codes: not_signed_by_ca, expired, not_yet_valid, wrong_common_name, wrong_usage,
-    privileged_organization, weak_signature, renewal_due.
+    `cas`: the trust bundle, the one that signs first. `allowed_names`: empty means any. `through`: the certificates
+    that follow it in its file. Whether a key belongs to the certificate is not judged here. Codes: not_signed_by_ca,
+    expired, not_yet_valid, wrong_common_name, wrong_usage, privileged_organization, weak_signature, renewal_due.
     """
-    if not any(is_signed_by(certificate, ca) for ca in cas):
+    if not any(is_signed_by(certificate, ca, through) for ca in cas):
         names = ", ".join(f"{ca.subject} ({ca.fingerprint[:16]})" for ca in cas) or "none is known"
         return Reason("not_signed_by_ca", f"the certificate {certificate.subject} is not signed by the CA ({names})")
     if certificate.not_after <= now:

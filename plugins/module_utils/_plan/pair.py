@@ -53,16 +53,17 @@ def judge_pair(
             None, Reason("missing", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there")
         )
     try:
-        leaf = certificate.certificates()[0]
+        leaf, *through = certificate.certificates()
     except PkiError as error:
         return PairVerdict(None, Reason("unreadable", str(error).rstrip(".")))
     if certificate.host not in (key.facts.get("loads_with") or ()):
         return PairVerdict(leaf, Reason("key_mismatch", f"{key.host} is not the key of {certificate.host}"))
     if not cas:
         return PairVerdict(leaf, Reason("not_signed_by_ca", "the front-proxy CA is yet to be made"))
-    return PairVerdict(
-        leaf, judge_certificate(leaf, cas=cas, allowed_names=allowed_names, renew_before=renew_before, now=now)
+    reason = judge_certificate(
+        leaf, cas=cas, allowed_names=allowed_names, renew_before=renew_before, now=now, through=through
     )
+    return PairVerdict(leaf, reason)
 
 
 def controller_pair(

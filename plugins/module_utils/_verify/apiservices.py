@@ -11,8 +11,8 @@ from collections import OrderedDict
 from .causes import ABSENT, OTHER, SILENT, SILENT_ADDRESS, Cause, decode, message_of
 from .causes import KINDS as CAUSE_KINDS
 from .model import AT_RISK, Finding, Kind, finding
+from .published import NAMESPACE_AND_NAME
 from .smoke import is_smoke_test
-from .trust import NAMESPACE_AND_NAME
 from .view import View
 
 __all__ = ["KINDS", "judge_apiservices"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import apiservices, files, flags, reuse, running, smoke, surroundings, trust
+from . import apiservices, files, flags, published, reuse, running, smoke, surroundings, trust
 from .model import AT_RISK, BROKEN, Kind
 
 __all__ = ["CATALOGUE", "NOT_READ", "NOT_SEEN", "SUBJECTS", "UNCLEAR"]
@@ -49,6 +49,7 @@ SUBJECTS: t.Mapping[str, tuple[Kind, ...]] = {
     "Process and files": running.KINDS,
     "Around kube-apiserver": surroundings.KINDS,
     "Trust across the masters": trust.KINDS,
+    "What the cluster publishes": published.KINDS,
     "Reading the API": (NOT_READ,),
     "APIServices": apiservices.KINDS,
     "The smoke test": smoke.KINDS,

@@ -125,7 +125,10 @@ _MESSAGE = re.compile(r'"message":\s*("(?:[^"\\]|\\.)*")')
 def message_of(body: str) -> str:
     """Give the message of a Status, which may be cut off behind it; the text itself if it is none."""
     found = _MESSAGE.search(body)
-    return str(json.loads(found.group(1), strict=False)) if found else body
+    try:
+        return str(json.loads(found.group(1), strict=False)) if found else body
+    except ValueError:
+        return body  # not all that looks like a Status is one
 
 
 def decode(status: int | None, text: str) -> Cause:

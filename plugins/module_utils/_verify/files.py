@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typing as t
 from datetime import datetime, timedelta
-from shlex import quote
 
 from .._pki.ca import WEAK_HASHES
-from .._pki.certificate import Certificate, is_signed_by, load_x509
+from .._pki.certificate import Certificate, load_x509
 from .._pki.deps import quiet, x509
 from .._pki.lifetime import iso
 from .._pki.names import PRIVILEGED_ORGANIZATION
+from .._plan.master import Seen
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
 
@@ -152,9 +152,8 @@ CA_EXPIRED = Kind(
     severity=BROKEN,
     title="the front-proxy CA that signed the pair has expired",
     consequence="kube-apiserver and extension API servers refuse the pair (401). Renewing the pair does not help.",
-    fix="put a new front-proxy CA with its key into the cluster's folder in front_proxy_pki_dir on the controller, "
-    "and run: "
-    "{command} -e front_proxy_ca_from=controller",
+    fix="make a new front-proxy CA in the cluster's folder in front_proxy_pki_dir on the controller "
+    "(docs/guides/by-hand.md), and run: {command} -e front_proxy_ca_from=controller",
     cause="Let front-proxy-ca.crt grow older than ten years.",
     source=f"{_X509}; kubeadm issue 2553",
 )
@@ -199,10 +198,10 @@ ORDER = Kind(
 OPEN_KEY = Kind(
     id="key-readable-by-others",
     severity=AT_RISK,
-    title="the key of the proxy client can be read by others than its owner",
+    title="the key of the proxy client can be read by others than root and kube-apiserver",
     consequence="Who reads it can be anyone in this cluster, administrators included.",
-    fix="run on {host}: chmod 0600 {path}",
-    cause="chmod 0644 front-proxy-client.key",
+    fix="run on {host}: {mend}",
+    cause="chmod 0644 front-proxy-client.key, or chown it to another user",
     source="a front proxy names the user and the groups itself",
 )
 OPEN_FILE = Kind(
@@ -235,19 +234,29 @@ def usages(certificate: Certificate) -> frozenset[str] | None:
         return frozenset(usage.dotted_string for usage in value)
 
 
+def _proper_owner(view: View, key: Seen) -> str:
+    """The server's own key, as a word, if the pair's key belongs to somebody else, who is not root; else nothing."""
+    own = view.file("tls-private-key-file")
+    if own is None or not own.exists or key.facts["uid"] in (0, own.facts["uid"]):
+        return ""
+    return view.on_disk(own.host)
+
+
 def _modes(view: View) -> t.Iterator[Finding]:
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):
         seen = view.file(flag)
         if seen is None or not seen.exists:
             continue
         mode = int(seen.facts["mode"], 8)
-        shown = f"{seen.host} has the mode {seen.facts['mode']} and belongs to "
-        f"{seen.facts['owner']}:{seen.facts['group']}"
+        shown = f"{seen.host} has mode {seen.facts['mode']} and belongs to {seen.facts['owner']}:{seen.facts['group']}"
+        path = view.on_disk(seen.host)
         # a group of its own is a way to let one more account read it
-        if flag == KEY_FLAG and mode & 0o007:
-            yield finding(OPEN_KEY, view.where, shown, host=view.name, path=quote(seen.host))
+        owner = _proper_owner(view, seen) if flag == KEY_FLAG else ""
+        if flag == KEY_FLAG and (mode & 0o007 or owner):
+            mend = f"chown --reference={owner} {path} && " * bool(owner) + f"chmod 0600 {path}"
+            yield finding(OPEN_KEY, view.where, shown, host=view.name, mend=mend)
         elif mode & 0o022:
-            yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=quote(seen.host))
+            yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=path)
 
 
 def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
@@ -260,7 +269,7 @@ def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
         client_cas = view.bundle("client-ca-file").certificates
         if named:
             yield finding(NO_CA, view.where, f"{path}: {describe(named[0])}", why=named[0].not_ca_because)
-        elif any(is_signed_by(leaf, ca) for ca in client_cas):
+        elif any(map(view.is_signed_by, client_cas)):
             evidence = f"{describe(leaf)}, signed by {leaf.issuer} of --client-ca-file"
             name = leaf.common_name or leaf.subject
             yield finding(CLIENT_CA_SIGNED, view.where, evidence, name=name, new_pair=view.new_pair)

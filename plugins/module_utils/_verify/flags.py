@@ -11,7 +11,7 @@ from .._plan.wish import AGGREGATION_FLAGS
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, extra_vars
 
-__all__ = ["KINDS", "judge_flags"]
+__all__ = ["KINDS", "STANDARD_HEADERS", "judge_flags"]
 
 _OPTIONS = "staging/src/k8s.io/apiserver/pkg/server/options/authentication.go"
 _AGGREGATOR = "staging/src/k8s.io/kube-aggregator/pkg/apiserver/apiserver.go"
@@ -110,7 +110,7 @@ TWICE = Kind(
 
 KINDS = (NOT_CONFIGURED, HALF_PAIR, NO_PAIR, NO_CA, HEADER, NAMES_BLANK, NAME_BLANK, NAMES_ANY, TWICE)
 
-_STANDARD = (
+STANDARD_HEADERS = (
     ("requestheader-username-headers", "X-Remote-User", "user"),
     ("requestheader-group-headers", "X-Remote-Group", "groups"),
     ("requestheader-extra-headers-prefix", "X-Remote-Extra-", "other facts about the user"),
@@ -122,11 +122,17 @@ def _show(view: View, *flags: str) -> str:
     return f"{view.facts['manifest']['path']}: {', '.join(shown)}"
 
 
+def _not_loaded(view: View) -> list[str]:
+    """What the running server says of its pair, from 1.20 on."""
+    if view.probe.get("reload_hook") is not False or view.before("1.20"):
+        return []
+    return ["/readyz?verbose does not name aggregator-reload-proxy-client-cert: no pair is loaded"]
+
+
 def _names(view: View) -> t.Iterator[Finding]:
     names, command = view.list_flag(_NAMES), view.command
     if not names:
-        clients = {ca.key_fingerprint for ca in view.bundle("client-ca-file").certificates}
-        if any(ca.key_fingerprint in clients for ca in view.cas):
+        if view.shares_client_ca:
             return  # far worse, and a finding of its own
         name = (view.leaf and view.leaf.common_name) or "front-proxy-client"
         allow = extra_vars(front_proxy_allowed_names=[name])
@@ -155,10 +161,11 @@ def judge_flags(view: View) -> t.Iterator[Finding]:
         return
     if files[CERT_FLAG] != files[KEY_FLAG]:
         missing = KEY_FLAG if files[CERT_FLAG] else CERT_FLAG
-        yield finding(HALF_PAIR, view.where, _show(view, CERT_FLAG, KEY_FLAG), command=command, missing=missing)
+        shown = [_show(view, CERT_FLAG, KEY_FLAG), *_not_loaded(view)]
+        yield finding(HALF_PAIR, view.where, *shown, command=command, missing=missing)
     elif not files[CERT_FLAG]:
-        yield finding(NO_PAIR, view.where, _show(view, CERT_FLAG, KEY_FLAG), command=command)
-    for flag, standard, what in _STANDARD:
+        yield finding(NO_PAIR, view.where, _show(view, CERT_FLAG, KEY_FLAG), *_not_loaded(view), command=command)
+    for flag, standard, what in STANDARD_HEADERS:
         if standard.lower() not in [value.lower() for value in view.list_flag(flag)]:
             evidence = _show(view, flag)
             yield finding(HEADER, view.where, evidence, flag=flag, standard=standard, what=what, command=command)

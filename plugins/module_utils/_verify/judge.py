@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from .._plan.errors import PlanError
 from .._plan.wish import parse_release
@@ -16,6 +17,7 @@ from .causes import SILENT_ADDRESS, message_of
 from .files import judge_files
 from .flags import judge_flags
 from .model import BROKEN, WILL_BREAK, Finding, finding, rank
+from .published import judge_published, unreadable_in
 from .reuse import judge_reuse
 from .running import judge_running
 from .smoke import Smoke, judge_leftovers, judge_smoke
@@ -63,6 +65,9 @@ def _could_not_see(view: View) -> t.Iterator[str]:
     handshake = view.facts.get("handshake") or {}
     if handshake.get("error"):
         yield f"{view.name}: which CAs are loaded could not be seen in the TLS handshake ({handshake['error']})."
+    unreadable = unreadable_in(view)
+    if unreadable:
+        yield f"Of the published front-proxy CAs {unreadable} could not be read here, so what they are is not known."
     if not view.master.live:
         yield f"{view.name}: only files below {view.facts['root']} were looked at; nothing runs there."
 
@@ -95,11 +100,13 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
         views.append(view)
         findings += _of_master(view)
         notes += _could_not_see(view)
-    findings += judge_trust(cluster, views, unseen=len(views) < len(seen))
+    smokes = {each.name: each.smoke for each in seen if each.smoke}
+    smoked = any(smoke.begun.get("group") for smoke in smokes.values())
+    findings += judge_trust(cluster, views)
+    findings += judge_published(cluster, views, unseen=len(views) < len(seen), smoked=smoked)
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
     more, explained = judge_apiservices(cluster, views, blamed)
     findings += more
-    smokes = {each.name: each.smoke for each in seen if each.smoke}
     findings += [left for view in views for left in judge_leftovers(view, smokes.values())]
     unrouted = {host for each in findings if each.kind is NO_ROUTE for host in each.hosts}
     shown, proofs = judge_smoke(cluster, views, smokes, blamed | unrouted)
@@ -147,7 +154,9 @@ def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> 
     findings: list[Finding] = []
     notes: list[str] = []
     for cluster, members in clusters.items():
-        found, more = _of_cluster(cluster, members, command)
+        # what mends one cluster must not change another one
+        only = f" --limit {quote(','.join(each.name for each in members))}" if len(clusters) > 1 else ""
+        found, more = _of_cluster(cluster, members, f"{command}{only}")
         findings += found
         notes += more
     kept = [each for each in (_at_target(found, target) for found in findings) if each]

@@ -15,7 +15,10 @@ from .view import CA_FLAG, View, describe, extra_vars, read_bundle
 
 __all__ = ["KINDS", "judge_reuse"]
 
-_OWN_CA = "give the front proxy a CA of its own: set --requestheader-client-ca-file to a new file, and run: {command}"
+_OWN_CA = (
+    "make a new front-proxy CA in the cluster's folder in front_proxy_pki_dir on the controller "
+    "(docs/guides/by-hand.md), and run: {command} -e front_proxy_ca_from=controller"
+)
 
 ANYBODY = Kind(
     id="any-client-is-a-front-proxy",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from .._argv import last_value, same_value
-from .._pki.certificate import is_signed_by
 from .._plan.flags import read_list
 from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
 from .files import usages
@@ -88,9 +87,12 @@ def _not_seen_in_container(view: View) -> list[str]:
 def _handshake(view: View) -> list[str]:
     """Compare the CAs that the server names with those in its two files."""
     bundle = view.file(CA_FLAG)
+    clients = view.bundle("client-ca-file").certificates
     if view.offered is None or (bundle and not bundle.exists) or view.bundle(CA_FLAG).problem:
         return []
-    cas = [*view.cas, *view.bundle("client-ca-file").certificates]
+    if view.flag("client-ca-file") and not clients:
+        return []  # what cannot be read here may be what the server names
+    cas = [*view.cas, *clients]
     wanted = {subject_of(ca): ca.subject for ca in cas}
     shown = [f"the TLS handshake does not name {name}" for der, name in wanted.items() if der not in view.offered]
     if cas and any(name not in wanted for name in view.offered):
@@ -101,18 +103,18 @@ def _handshake(view: View) -> list[str]:
 def _refused_though_right(view: View) -> list[str]:
     """A pair that is right by the files, and that the running server refuses: it has loaded another CA."""
     leaf, key, certificate = view.leaf, view.file(KEY_FLAG), view.file(CERT_FLAG)
-    if view.probe.get("accepted") is not False or leaf is None or key is None or certificate is None:
+    # 429 or 503 says that the server is busy, and nothing of the pair
+    if view.probe.get("status") != 401 or leaf is None or key is None or certificate is None:
         return []
     names = [name for value in view.running.get("requestheader-allowed-names", ()) for name in read_list(value) or ()]
     right = (
         certificate.host in (key.facts.get("loads_with") or ())
-        and any(is_signed_by(leaf, ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
+        and any(view.is_signed_by(ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
         and leaf.not_before <= view.now < leaf.not_after
         and (usages(leaf) is None or leaf.client_auth)
         and (not names or leaf.common_name in names)
     )
-    status = view.probe.get("status")
-    return [f"the pair fits the CA on the disk, and the server refuses it (HTTP {status})"] if right else []
+    return ["the pair fits the CA on the disk, and the server refuses it (HTTP 401)"] if right else []
 
 
 def _older_than_reload(view: View) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 import typing as t
-from shlex import quote
 
 from .._manifest.pod import defines_same_pod
 from .model import AT_RISK, Finding, Kind, finding
@@ -25,7 +24,7 @@ STRAY = Kind(
     consequence="The kubelet runs the file that comes last by name, whatever its ending: {last}. Changes of the "
     "other one are "
     "without effect.",
-    fix="run on {host}: mv {path} {away}  # kube-apiserver stops for up to 20 s",
+    fix="run on {host}: mv -n {path} {away}  # kube-apiserver stops for up to 20 s",
     cause="cp kube-apiserver.yaml kube-apiserver.yaml.bak, in that folder",
     source="pkg/kubelet/config/file.go; Kubernetes issues 55596 and 136962",
 )
@@ -70,7 +69,7 @@ def judge_surroundings(view: View) -> t.Iterator[Finding]:
             path = posixpath.join(folder, sibling["name"])
             away = posixpath.join(posixpath.dirname(folder), sibling["name"])
             evidence = f"{path} and {manifest} both define {view.master.pod.namespace}/{view.master.pod.name}"
-            words = {"path": quote(path), "away": quote(away), "last": max(path, manifest)}
+            words = {"path": view.on_disk(path), "away": view.on_disk(away), "last": max(path, manifest)}
             yield finding(STRAY, view.where, evidence, host=view.name, **words)
     if view.facts.get("pending"):
         began = view.facts["pending"].get("started")

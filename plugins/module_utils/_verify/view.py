@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -24,10 +25,23 @@ from .._plan.flags import read_list
 from .._plan.master import DEFAULT_FOLDER, Master, Seen
 from .._plan.wish import parse_release
 
-__all__ = ["CONFIGURE", "Bundle", "View", "describe", "extra_vars", "read_bundle", "read_view", "subject_of"]
+__all__ = [
+    "CONFIGURE",
+    "Bundle",
+    "View",
+    "describe",
+    "extra_vars",
+    "read_bundle",
+    "read_each",
+    "read_view",
+    "subject_of",
+]
 
 CONFIGURE = "kubeops.aggregation_layer.configure"
 CA_FLAG, CERT_FLAG, KEY_FLAG = "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"
+
+
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Bundle(t.NamedTuple):
@@ -43,6 +57,15 @@ def read_bundle(text: str, where: str) -> Bundle:
         return Bundle(read_certificates(text, where=where), "")
     except PkiError as error:
         return Bundle((), str(error).rstrip("."))
+
+
+def read_each(text: str) -> tuple[tuple[Certificate, ...], int]:
+    """Read the certificates of a text one by one: those that can be read, and how many cannot.
+
+    kube-apiserver has read what it publishes; what only the library here cannot read hides nothing else.
+    """
+    bundles = [read_bundle(match.group(0), "") for match in _CERTIFICATE.finditer(text)]
+    return tuple(ca for bundle in bundles for ca in bundle.certificates), sum(bool(each.problem) for each in bundles)
 
 
 def extra_vars(**variables: t.Any) -> str:
@@ -133,12 +156,27 @@ class View:
         """The proxy client's certificate; of several in the file the first."""
         return next(iter(self.bundle(CERT_FLAG).certificates), None)
 
+    def is_signed_by(self, ca: Certificate) -> bool:
+        """Whether this CA signed its pair, maybe through certificates that are in the file of the pair, too."""
+        shown = self.bundle(CERT_FLAG).certificates
+        return bool(shown) and is_signed_by(shown[0], ca, shown[1:])
+
     @property
     def signer(self) -> Certificate | None:
         """The one of its front-proxy CAs that signed its pair, one that lives if there is one."""
-        leaf = self.leaf
-        signers = [ca for ca in self.cas if leaf is not None and is_signed_by(leaf, ca)]
+        signers = [ca for ca in self.cas if self.is_signed_by(ca)]
         return max(signers, key=lambda ca: ca.not_after) if signers else None
+
+    @property
+    def shares_client_ca(self) -> bool:
+        """Whether one of its front-proxy CAs is a CA of the cluster's client certificates."""
+        clients = {ca.key_fingerprint for ca in self.bundle("client-ca-file").certificates}
+        return any(ca.key_fingerprint in clients for ca in self.cas)
+
+    @property
+    def published(self) -> t.Mapping[str, t.Any]:
+        """The data of the ConfigMap extension-apiserver-authentication; empty if it could not be read."""
+        return self.layer.get("published") or {}
 
     @property
     def probe(self) -> t.Mapping[str, t.Any]:
@@ -162,6 +200,10 @@ class View:
         except (binascii.Error, ValueError):
             return None
 
+    def on_disk(self, path: str) -> str:
+        """A path of the master as a word of a command that is run there: below the root, if there is one."""
+        return quote(f"{self.facts['root']}{path}")
+
     @property
     def can_sign(self) -> bool:
         """Whether the key of the front-proxy CA lies beside it, where kubeadm looks for it."""
@@ -174,7 +216,8 @@ class View:
         made_by_kubeadm = any(name.startswith("kubeadm.kubernetes.io/") for name in self.master.pod.annotations)
         seen = self.file(CERT_FLAG)
         named = seen is not None and seen.host.endswith("/front-proxy-client.crt")
-        return seen.host.rpartition("/")[0] if seen and named and made_by_kubeadm and self.can_sign else ""
+        can = named and made_by_kubeadm and self.can_sign and self.master.live
+        return seen.host.rpartition("/")[0] if seen and can else ""
 
     def _by_kubeadm(self, command: str) -> str:
         folder = self._kubeadm_folder
@@ -192,8 +235,10 @@ class View:
         """How this master gets a pair that is not like the old one, whose subject and usages kubeadm would keep."""
         folder = self._kubeadm_folder
         if folder:
-            removed = " ".join(["rm", *(quote(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key"))])
-            return f"run on {self.name}: {removed} && {self._by_kubeadm('init phase certs front-proxy-client')}"
+            # kept, in case kubeadm cannot make another one
+            files = [quote(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key")]
+            away = " && ".join(f"mv {file} {file}.old" for file in files)
+            return f"run on {self.name}: {away} && {self._by_kubeadm('init phase certs front-proxy-client')}"
         return self.new_pair
 
     @property

@@ -28,6 +28,16 @@ def test_what_the_module_says_goes_through() -> None:
     assert run({"failed": True, "msg": "There is no manifest."})["msg"] == "There is no manifest."
 
 
+def test_a_module_that_fails_unexpectedly_is_not_blamed_on_the_python() -> None:
+    trace = 'Traceback (most recent call last):\n  File "x", line 1, in y\nValueError: odd\n'
+    done = run({"failed": True, "module_stdout": "", "module_stderr": trace, "msg": "MODULE FAILURE"})
+    assert "ended unexpectedly on this master (it said: ValueError: odd)" in done["msg"]
+    assert "ansible_python_interpreter" not in done["msg"] and not {"module_stdout", "module_stderr"} & set(done)
+    old = trace.replace("ValueError: odd", "ModuleNotFoundError: No module named 'dataclasses'")
+    done = run({"failed": True, "module_stdout": "", "module_stderr": old, "msg": "MODULE FAILURE"})
+    assert "ansible_python_interpreter" in done["msg"]
+
+
 @pytest.mark.parametrize(
     ("stderr", "word"),
     [

@@ -37,17 +37,15 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> t.List[str]:
     return lines
 
 
-def run(hosts: t.Mapping[str, Variables], check: bool = False, **arguments: t.Any) -> Variables:
+def run(hosts: t.Mapping[str, Variables], check: bool = False, group: str = "masters", **arguments: t.Any) -> Variables:
     task = MagicMock(spec=Task)
     task.async_val, task.check_mode, task.diff, task.no_log = False, check, False, False
     task.action, task.args = "front_proxy_findings", arguments
-    loader = MagicMock()
-    loader.path_dwim = str
     action = front_proxy_findings.ActionModule(
         task=task,
         connection=MagicMock(),
         play_context=MagicMock(),
-        loader=loader,
+        loader=MagicMock(),
         templar=MagicMock(),
         shared_loader_obj=None,
     )
@@ -56,6 +54,7 @@ def run(hosts: t.Mapping[str, Variables], check: bool = False, **arguments: t.An
         "ansible_play_hosts_all": list(hosts),
         "ansible_play_batch": list(hosts),
         "ansible_inventory_sources": ["/in my/hosts"],
+        "front_proxy_hosts": group,
     }
     result: Variables = action.run(task_vars=variables)
     return result
@@ -120,6 +119,33 @@ def test_the_report_is_written_in_one_step(shown: t.List[str], tmp_path: Path) -
     document = json.loads(path.read_text())
     assert document["findings"] == result["findings"] and document["clusters"] == {"kubernetes": ["m1"], "blue": ["m2"]}
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_report_is_written_where_the_command_was_typed(
+    shown: t.List[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run({"m1": well()}, report="report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["findings"] == []
+
+
+def test_a_fix_is_called_as_this_run_was(shown: t.List[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"become": True, "remote_user": "an admin", "become_ask_pass": True, "extra_vars": ("secret=1",)}
+    monkeypatch.setattr(front_proxy_findings.context, "CLIARGS", given)
+    (found,) = run({"m1": expired()}, group="kube_control_plane")["findings"]
+    assert found["fix"].startswith(
+        "run: ansible-playbook -i '/in my/hosts' -b -K -u 'an admin' kubeops.aggregation_layer.configure "
+        "-e front_proxy_hosts=kube_control_plane"
+    )
+    assert "secret" not in json.dumps(found)
+
+
+def test_check_mode_makes_no_smoke_test_and_misses_none(shown: t.List[str]) -> None:
+    skipped = {"changed": False, "skipped": True}
+    assert (
+        front_proxy_findings._smoke({"front_proxy__smoke_begun": skipped, "front_proxy__smoke_asked": skipped}) is None
+    )
+    assert front_proxy_findings._smoke({"front_proxy__smoke_begun": {"host": ""}}) is not None
 
 
 def test_check_mode_writes_no_report(shown: t.List[str], tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ class Server:
     def __init__(self, trusted: support.Generation, *others: support.Generation) -> None:
         self.ready = 200
         self.anonymous = True
+        self.forbidding = False  # /version to those whom it knows
         self.body = HOOK
         self.trusted_issuer = trusted
         self.asked: t.List[t.Tuple[str, t.Optional[str]]] = []
@@ -93,7 +94,9 @@ class Server:
                     status = 200 if user and issuer == server.issuer else 401
                 elif not server.anonymous:
                     status = 401
-                if status == 200 and self.path.startswith("/readyz"):
+                if status == 200 and user and server.forbidding and self.path == "/version":
+                    status, body = 403, json.dumps({"message": f'User "{user}" cannot get path "/version"'})
+                elif status == 200 and self.path.startswith("/readyz"):
                     status, body = server.ready, server.body
                 elif status == 200:
                     body = json.dumps({"gitVersion": "v1.30.1"})

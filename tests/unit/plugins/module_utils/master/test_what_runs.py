@@ -94,10 +94,12 @@ class TestWhichServer:
             ("/usr/local/bin/kube-apiserver", "--a=b"),
             ("/hyperkube", "kube-apiserver", "--a"),
             ("/hyperkube", "apiserver", "--a"),
+            ("/usr/local/bin/kube-apiserver-amd64", "--a"),
         ],
     )
     def test_it_is_one(self, argv: t.Tuple[str, ...]) -> None:
-        assert find_apiserver([made_up("init"), made_up(*argv, pid=2)]) == made_up(*argv, pid=2)
+        text = "command:\n- kube-apiserver-amd64\n"
+        assert find_apiserver([made_up("init"), made_up(*argv, pid=2)], text) == made_up(*argv, pid=2)
 
     @pytest.mark.parametrize(
         "argv",
@@ -190,6 +192,13 @@ class TestProbe:
         assert (found["accepted"], found["status"], found["ready"], found["version"]) == (False, 401, True, "v1.30.1")
         # the rest was asked without the certificate, and without a name
         assert server.asked[1:] == [("/readyz?verbose", None), ("/version", None)]
+
+    def test_version_is_forbidden_to_whom_it_knows(self, server: machine.Server, tmp_path: Path) -> None:
+        server.forbidding = True
+        found = ask("127.0.0.1", server.port, lay_pair(tmp_path, NEW))
+        assert (found["accepted"], found["status"], found["ready"], found["error"]) == (True, 403, True, None)
+        # and to whom it does not know, it says nothing of the name
+        assert ask("127.0.0.1", server.port, lay_pair(tmp_path, OLD))["accepted"] is False
 
     def test_another_header(self, server: machine.Server, tmp_path: Path) -> None:
         assert ask("127.0.0.1", server.port, lay_pair(tmp_path, NEW, "X-Other"))["accepted"] is False

@@ -372,11 +372,11 @@ class FakeMaster:
         certificate, private = place("proxy-client-cert-file"), place("proxy-client-key-file")
         bundle = place("requestheader-client-ca-file")
         if self.answers and certificate and self._belongs(certificate, private):
-            leaf = self._leaf(certificate)
+            leaf, shown = self._leaf(certificate), self._certificates(certificate)
             names = read_list(last_value(values, "requestheader-allowed-names"))
             cas = self._certificates(bundle)
             good = leaf is not None and leaf.not_before <= NOW < leaf.not_after
-            good = good and any(ca.not_after > NOW and is_signed_by(leaf, ca) for ca in cas if leaf)
+            good = good and any(ca.not_after > NOW and is_signed_by(leaf, ca, shown[1:]) for ca in cas if leaf)
             found["accepted"] = bool(good and leaf and (not names or leaf.common_name in names))
             found["status"] = 200 if found["accepted"] else 401
         return found

@@ -20,6 +20,11 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 COMMAND = "ansible-playbook -i inventory kubeops.aggregation_layer.configure"
 APISERVICE = "v1alpha1.wardle.example.com"
 Facts = t.Dict[str, t.Any]
+HEADERS = {
+    "requestheader-username-headers": "X-Remote-User",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+}
 
 
 def apiservice(**changes: t.Any) -> Facts:
@@ -71,6 +76,7 @@ class Layer:
     fake: FakeMaster
     published: t.Optional[t.Sequence[Certificate]] = None  # None: what the master's own file holds
     names: t.Optional[t.Sequence[str]] = None
+    headers: t.Mapping[str, str] = field(default_factory=dict)  # by flag, those that differ
     offered: t.Optional[t.Sequence[Certificate]] = None
     extension: t.Optional[Extension] = None
     kubernetes_error: t.Optional[str] = None
@@ -96,6 +102,7 @@ class Layer:
             "published": {
                 "requestheader-client-ca-file": bundle_text(published),
                 "requestheader-allowed-names": json.dumps(list(self.names or ["front-proxy-client"])),
+                **{flag: json.dumps([header]) for flag, header in {**HEADERS, **self.headers}.items()},
             },
             "apiservices": [],
             "services": {},

@@ -359,6 +359,17 @@ def ca_not_published() -> t.Sequence[Given]:
     return (Layer(fake, published=both[:1]),)
 
 
+@case("name-not-published")
+def name_not_published() -> t.Sequence[Given]:
+    fake = kubeadm(flags={NAMES: "front-proxy-client,aggregator"})
+    return (Layer(fake.put_pair(make_leaf(common_name="aggregator"))),)
+
+
+@case("header-not-published")
+def header_not_published() -> t.Sequence[Given]:
+    return (Layer(kubeadm(), headers={"requestheader-username-headers": "X-User"}),)
+
+
 @case("ca-still-trusted")
 def ca_still_trusted() -> t.Sequence[Given]:
     return (Layer(kubeadm(), published=[make_ca(), make_ca("old", "former")]),)

@@ -45,6 +45,7 @@ def test_a_file_name_is_one_word_of_a_command() -> None:
     assert found.kind.id == "stray-manifest"
     assert words(found) == [
         "mv",
+        "-n",
         "/etc/kubernetes/manifests/kube apiserver; reboot.yaml",
         "/etc/kubernetes/kube apiserver; reboot.yaml",
     ]

@@ -21,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     YEAR,
     cluster_ca,
     kubeadm,
+    leaf_of,
     make_ca,
     make_leaf,
 )
@@ -178,6 +179,33 @@ def test_different_cas_name_the_master_whose_ca_can_sign() -> None:
     one, two = Layer(kubeadm("m1"), published=both), Layer(kubeadm("m2", ca="other"), published=both, more=fits)
     (found,) = look(one, two).findings
     assert f"-e front_proxy_ca_from=m2  # first copy {PKI}/front-proxy-ca.{{crt,key}} of m2" in found.fix
+
+
+def test_different_cas_never_make_the_client_ca_the_one_that_counts() -> None:
+    sharing = kubeadm("m1").put_ca(cluster_ca()).put_pair(leaf_of(cluster_ca(), "cluster kubernetes"))
+    verdict = look(sharing, kubeadm("m2"))
+    (found,) = [found for found in verdict.findings if found.kind.id == "masters-hold-different-cas"]
+    assert "-e front_proxy_ca_from=m2" in found.fix
+
+
+def test_what_mends_one_of_several_clusters_leaves_the_others_alone() -> None:
+    late = kubeadm().put_pair(make_leaf(start=NOW - 2 * YEAR))
+    (alone,) = look(late).findings
+    assert "--limit" not in alone.fix
+    (found,) = look(Layer(late).seen("blue"), Layer(kubeadm("g1")).seen("green")).findings
+    assert f"{COMMAND} --limit m1" in found.fix
+
+
+def test_below_a_root_a_fix_stays_there_and_asks_no_kubeadm() -> None:
+    root = "/srv/my image"
+    fake = kubeadm(root=root, running=False).put_pair(make_leaf(organization="system:masters"))
+    path = f"{PKI}/front-proxy-client.key"
+    fake.put(path, fake.files[path].content, "0644")
+    fake.siblings = [{"name": "kube-apiserver.yaml.bak", "size": 9, "text": fake.text}]
+    fixes = {found.kind.id: found.fix for found in look(fake).findings}
+    assert fixes["key-readable-by-others"] == f"run on m1: chmod 0600 '{root}{path}'"
+    assert fixes["stray-manifest"].startswith(f"run on m1: mv -n '{root}/etc/kubernetes/manifests/")
+    assert fixes["pair-is-an-administrator"].startswith(f"run: {COMMAND}")
 
 
 def test_kubeadm_renews_where_it_can() -> None:

@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the kubeops.aggregation_layer authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the cluster publishes for its extension API servers, against what its masters have."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from .._pki.certificate import Certificate
+from .flags import STANDARD_HEADERS
+from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
+from .view import View, describe, read_each
+
+__all__ = ["KINDS", "NAMESPACE_AND_NAME", "judge_published", "unreadable_in"]
+
+NAMESPACE_AND_NAME = "kube-system/extension-apiserver-authentication"
+_CONTROLLER = "pkg/controlplane/controller/clusterauthenticationtrust"
+_EDIT = "kubectl --namespace=kube-system edit configmap extension-apiserver-authentication"
+_CA, _NAMES = "requestheader-client-ca-file", "requestheader-allowed-names"
+
+NOT_PUBLISHED = Kind(
+    id="nothing-published",
+    severity=BROKEN,
+    title="the cluster publishes no front-proxy CA for its extension API servers",
+    consequence="They trust no front proxy. Running kube-apiservers write it within a minute.",
+    fix="look again after a minute; then at the log of a kube-apiserver (cluster_authentication_trust_controller)",
+    cause="Let an admission webhook refuse ConfigMaps before the first master has --requestheader-client-ca-file.",
+    source=_CONTROLLER,
+)
+UNPUBLISHED = Kind(
+    id="ca-not-published",
+    severity=BROKEN,
+    title="the CA that signed a proxy client's certificate is not published",
+    consequence="Extension API servers refuse every request that comes through {host} (401).",
+    fix="look again after a minute; then run: {command}",
+    cause="Let an admission webhook refuse ConfigMaps, and replace the CA.",
+    source=_CONTROLLER,
+)
+NAME_UNPUBLISHED = Kind(
+    id="name-not-published",
+    severity=BROKEN,
+    title="the name of a proxy client's certificate is not published",
+    consequence="Extension API servers refuse every request that comes through {host} (401).",
+    fix="look again after a minute; then run: {command}",
+    cause="Let an admission webhook refuse ConfigMaps, and give the pair another name, which the flag allows; with "
+    "a smoke test it is smoke-test-refused.",
+    source=_CONTROLLER,
+)
+HEADER_UNPUBLISHED = Kind(
+    id="header-not-published",
+    severity=BROKEN,
+    title="extension API servers are not told to read the header {standard}",
+    consequence="kube-apiserver passes the {what} on in it, so they do not learn about that.",
+    fix="look again after a minute; then at the log of a kube-apiserver (cluster_authentication_trust_controller)",
+    cause="Let an admission webhook refuse ConfigMaps, and begin with other --requestheader-username-headers; with a "
+    "smoke test it is smoke-test-other-caller.",
+    source=_CONTROLLER,
+)
+SUPERSEDED = Kind(
+    id="ca-still-trusted",
+    severity=AT_RISK,
+    title="a front-proxy CA that no master has any more is still trusted by all extension API servers",
+    consequence="Who has its key can be anyone there, until {until}. kube-apiserver never takes a CA out of the "
+    "ConfigMap "
+    "before it has expired.",
+    fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file; edit, do not delete",
+    cause="Replace the front-proxy CA on all masters.",
+    source=f"{_CONTROLLER} (combineCertLists); containers-roadmap issue 2786",
+)
+OLD_NAMES = Kind(
+    id="name-still-allowed",
+    severity=UNTIDY,
+    title="names of front proxies that no master allows any more are still published",
+    consequence="Extension API servers accept them for certificates of the front-proxy CA. kube-apiserver never "
+    "takes one out.",
+    fix="run: " + _EDIT + "  # take {names} out of requestheader-allowed-names",
+    cause="Change --requestheader-allowed-names on all masters.",
+    source=f"{_CONTROLLER} (combineUniqueStringSlices)",
+)
+
+KINDS = (NOT_PUBLISHED, UNPUBLISHED, NAME_UNPUBLISHED, HEADER_UNPUBLISHED, SUPERSEDED, OLD_NAMES)
+
+
+def unreadable_in(view: View) -> int:
+    """How many of the published CAs cannot be read here."""
+    return read_each(str(view.published.get(_CA) or ""))[1]
+
+
+def _list(view: View, key: str) -> list[str]:
+    try:
+        found = json.loads(view.published.get(key) or "[]")
+    except (ValueError, RecursionError, TypeError):
+        return []
+    return [str(item) for item in found] if isinstance(found, list) else []
+
+
+def _cas(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
+    published, unreadable = read_each(str(reader.published.get(_CA) or ""))
+    shown = f"{NAMESPACE_AND_NAME}: {', '.join(map(describe, published)) or 'no front-proxy CA'}"
+    if not published and not unreadable:
+        yield finding(NOT_PUBLISHED, (cluster, ()), shown)
+        return
+    keys = {ca.key_fingerprint for ca in published}
+    for view in views:
+        if view.signer and view.signer.key_fingerprint not in keys and not unreadable:
+            evidence = f"{view.name} uses {describe(view.signer)}"
+            yield finding(UNPUBLISHED, view.where, evidence, shown, host=view.name, command=view.command)
+    if unseen:  # a master that was not looked at may hold them
+        return
+    held = {ca.key_fingerprint for view in views for ca in view.cas}
+    old: list[Certificate] = [ca for ca in published if ca.key_fingerprint not in held]
+    if old:
+        until = f"{max(ca.not_after for ca in old):%Y-%m-%d}"
+        yield finding(SUPERSEDED, (cluster, ()), *map(describe, old), until=until)
+
+
+def _names(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
+    published = _list(reader, _NAMES)
+    shown = f"{NAMESPACE_AND_NAME} allows {json.dumps(published)}"
+    for view in views:
+        name = view.leaf.common_name if view.leaf else None
+        # where the master's own flag does not allow it, that is the finding
+        if published and name and name not in published and name in view.list_flag(_NAMES):
+            evidence = f"{view.name} uses {describe(view.leaf)}" if view.leaf else ""
+            yield finding(NAME_UNPUBLISHED, view.where, evidence, shown, host=view.name, command=view.command)
+    allowed = {name for view in views for name in view.list_flag(_NAMES)}
+    old = [name for name in published if name not in allowed]
+    # where a master allows any name there is no list to compare with
+    if old and not unseen and all(view.list_flag(_NAMES) for view in views if view.cas):
+        listed = json.dumps(old)
+        yield finding(OLD_NAMES, (cluster, ()), f"{NAMESPACE_AND_NAME} allows {listed}", names=listed)
+
+
+def _headers(cluster: str, reader: View, views: t.Sequence[View]) -> t.Iterator[Finding]:
+    for flag, standard, what in STANDARD_HEADERS:
+        published = _list(reader, flag)
+        told = any(standard.lower() == value.lower() for view in views for value in view.list_flag(flag))
+        # where no flag has it, that is the finding
+        if told and standard.lower() not in map(str.lower, published):
+            shown = f"{NAMESPACE_AND_NAME} has {flag} {json.dumps(published)}"
+            yield finding(HEADER_UNPUBLISHED, (cluster, ()), shown, standard=standard, what=what)
+
+
+def judge_published(cluster: str, views: t.Sequence[View], *, unseen: bool, smoked: bool) -> t.Iterator[Finding]:
+    """Judge the ConfigMap, as the first master that could read it saw it.
+
+    unseen: not all masters could be looked at; smoked: a smoke test shows who is let in, and as whom, so that nothing
+    need be concluded about it.
+    """
+    reader = next((view for view in views if view.layer), None)
+    if reader is None or not any(view.cas for view in views):
+        return
+    found = list(_cas(cluster, reader, views, unseen))
+    yield from found
+    if any(each.kind is NOT_PUBLISHED for each in found):
+        return
+    yield from (each for each in _names(cluster, reader, views, unseen) if not smoked or each.kind is OLD_NAMES)
+    if not smoked:
+        yield from _headers(cluster, reader, views)
