@@ -15,7 +15,7 @@ import pytest
 from conftest import Cluster
 from verifying import paste, publish_only_what_is_held, verify, wait_until_found
 from watch.extension import GROUP, SampleApiServer
-from watch.master import PKI, wait_for
+from watch.master import PKI, Master, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sandbox"))
 
@@ -136,6 +136,45 @@ def test_an_expired_pair_is_renewed_as_the_table_says(
     wait_until_found(routed)
 
 
+def copy_ca_to_the_controller(cluster: Cluster, master: Master) -> None:
+    """Do what the comment of the fix says."""
+    folder = cluster.folder / "pki" / "kubernetes"
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in (folder.parent, folder):
+        each.chmod(0o700)
+    for file in ("front-proxy-ca.crt", "front-proxy-ca.key"):
+        (folder / file).write_bytes(master.read(file))
+        (folder / file).chmod(0o600)
+
+
+def test_a_client_ca_that_serves_as_front_proxy_ca_is_not_written_over(
+    routed: Cluster, flunders: SampleApiServer, tmp_path: Path
+) -> None:
+    first, second, _third = routed.masters
+    for file in ("ca.crt", "ca.key"):
+        (tmp_path / file).write_bytes(second.read(file))
+    client_ca = second.digest("ca.crt")
+    pair = issue(load_pair(tmp_path / "ca.crt", tmp_path / "ca.key"), name("front-proxy-client"), client=True)
+    pair.write(tmp_path, "front-proxy-client")
+    for file in ("front-proxy-client.key", "front-proxy-client.crt"):
+        second.node.path(f"{PKI}/{file}").write_bytes((tmp_path / file).read_bytes())
+    flag = "--requestheader-client-ca-file"
+    second.write_manifest(second.manifest.replace(f"{flag}={PKI}/front-proxy-ca.crt", f"{flag}={PKI}/ca.crt"))
+    second.wait_until_it_runs_its_manifest()
+
+    shared = verify(routed)
+
+    assert shared.ids[0] == "masters-hold-different-cas" and "ca-shared-with-clients" in shared.ids, shared.output
+    copy_ca_to_the_controller(routed, first)
+    paste(routed, shared.findings[0]["fix"])
+    routed.wait_until_ready()
+    assert second.digest("ca.crt") == client_ca
+    assert second.apiserver().flags[flag[2:]] == f"{PKI}/front-proxy-ca.crt"
+    assert second.digest("front-proxy-ca.crt") == first.digest("front-proxy-ca.crt")
+    publish_only_what_is_held(routed)
+    wait_until_found(routed)
+
+
 def test_different_cas_become_the_one_that_the_table_says(routed: Cluster, flunders: SampleApiServer) -> None:
     """What comes of kubeadm init on each master, without copying the CA."""
     first, _second, third = routed.masters
@@ -147,13 +186,7 @@ def test_different_cas_become_the_one_that_the_table_says(routed: Cluster, flund
     routed.wait_until_ready()
     (found,) = wait_until_found(routed, "masters-hold-different-cas").findings
     assert found["hosts"] == ["m1", "m2", "m3"] and "front_proxy_ca_from=m1  # first copy" in found["fix"]
-    folder = routed.folder / "pki" / "kubernetes"
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in (folder.parent, folder):
-        each.chmod(0o700)
-    for file in ("front-proxy-ca.crt", "front-proxy-ca.key"):
-        (folder / file).write_bytes(first.read(file))
-        (folder / file).chmod(0o600)
+    copy_ca_to_the_controller(routed, first)
     paste(routed, found["fix"])
     # what m3 trusted for a while is still published: the next finding says so, and how to take it out
     (left,) = wait_until_found(routed, "ca-still-trusted").findings

@@ -128,6 +128,7 @@ def test_the_smoke_test_of_a_healthy_master(healthy: LiveMaster, look: Look, tmp
 def test_a_smoke_test_that_cannot_be_run(make_master: MakeMaster, look: Look) -> None:
     master = make_master("forbidden")
     webhook = master.forbid_writes("services")
+    assert look(master).ids == ["name-not-published", "name-still-allowed"]
     refused = look(master, front_proxy_smoke=True)
     assert refused.ids == ["smoke-test-not-run"], refused.output
     assert "The Service of the smoke test cannot be made" in refused.findings[0]["evidence"][0]
@@ -158,6 +159,7 @@ def test_a_caller_who_arrives_as_nobody(make_master: MakeMaster, look: Look) -> 
     webhook = master.forbid_writes("configmaps")
     master.set_flags({"requestheader-username-headers": "X-Remote-User"})
     master.restart()
+    assert look(master).ids == ["header-not-published"]
     other = look(master, front_proxy_smoke=True)
     assert other.ids == ["smoke-test-other-caller"], other.output
     assert "seen as nobody" in other.findings[0]["evidence"][0]

@@ -12,6 +12,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.playbook.task import Task
+from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     NOW,
@@ -131,7 +132,7 @@ def test_a_report_is_written_where_the_command_was_typed(
 
 def test_a_fix_is_called_as_this_run_was(shown: t.List[str], monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"become": True, "remote_user": "an admin", "become_ask_pass": True, "extra_vars": ("secret=1",)}
-    monkeypatch.setattr(front_proxy_findings.context, "CLIARGS", given)
+    monkeypatch.setattr(front_proxy_findings.context, "CLIARGS", CLIArgs(given))
     (found,) = run({"m1": expired()}, group="kube_control_plane")["findings"]
     assert found["fix"].startswith(
         "run: ansible-playbook -i '/in my/hosts' -b -K -u 'an admin' kubeops.aggregation_layer.configure "
@@ -141,11 +142,10 @@ def test_a_fix_is_called_as_this_run_was(shown: t.List[str], monkeypatch: pytest
 
 
 def test_check_mode_makes_no_smoke_test_and_misses_none(shown: t.List[str]) -> None:
+    begun, asked = "front_proxy__smoke_begun", "front_proxy__smoke_asked"
     skipped = {"changed": False, "skipped": True}
-    assert (
-        front_proxy_findings._smoke({"front_proxy__smoke_begun": skipped, "front_proxy__smoke_asked": skipped}) is None
-    )
-    assert front_proxy_findings._smoke({"front_proxy__smoke_begun": {"host": ""}}) is not None
+    assert front_proxy_findings._smoke({begun: skipped, asked: skipped}) is None
+    assert front_proxy_findings._smoke({begun: {"host": ""}}) is not None
 
 
 def test_check_mode_writes_no_report(shown: t.List[str], tmp_path: Path) -> None:
