@@ -56,6 +56,7 @@ options:
       - A kubeconfig on the controller. The API is then read with the credentials of the user of its current context.
         The address in it is not used. Each master is asked on its own.
       - The user may have a client certificate or a token. One that is had from a program is not supported.
+      - A relative path begins at the folder in which the command is typed.
     type: path
   user:
     description:

@@ -41,6 +41,7 @@ options:
   report:
     description:
       - A file on the controller into which the findings are written as JSON. Not in check mode.
+      - A relative path begins at the folder in which the command is typed.
     type: path
   members:
     description:

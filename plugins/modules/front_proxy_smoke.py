@@ -51,6 +51,7 @@ options:
   kubeconfig:
     description:
       - A kubeconfig on the controller, with whose user to make the objects and to call.
+      - A relative path begins at the folder in which the command is typed.
     type: path
   test:
     description:
