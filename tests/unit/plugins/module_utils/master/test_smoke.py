@@ -23,6 +23,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke_objects import (
     Place,
+    _objects,
     register,
     remove,
     sweep,
@@ -213,6 +214,15 @@ class TestObjects:
         assert sorted(swept) == ["dead", "late"]
         service = "aggregation-layer-smoke-test-alive"
         assert objects.names() == [service, service, "v1.alive.smoke-test.kubeops"]
+
+    def test_one_that_is_being_made_is_left_alone(self, objects: Objects) -> None:
+        path, document = _objects(place("new"))[0]
+        api(objects).post(path, document)
+        assert sweep(api(objects), lambda *dummy: "nobody") == []
+        path, document = _objects(place("cut", expires=time.time() - 100))[0]
+        api(objects).post(path, document)
+        assert sweep(api(objects), lambda *dummy: "nobody") == ["cut"]
+        assert objects.names() == ["aggregation-layer-smoke-test-new"]
 
 
 def begin(objects: Objects, life: float) -> t.Dict[str, t.Any]:
