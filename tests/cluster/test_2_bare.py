@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 from conftest import Cluster
 from cryptography import x509
+from watch.absence import Absences, Sample, away_for_sure, most_at_once
 from watch.balancer import Follower, LoadBalancer
 from watch.extension import SampleApiServer
 from watch.master import ApiServer, wait_for
@@ -41,7 +42,7 @@ class Roll:
     pods: dict[str, set[str]]
     after: dict[str, ApiServer]
     seen: Follower
-    most_apart: int
+    absences: Absences
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +54,16 @@ def roll(whole_cluster: Cluster) -> Roll:
     pods = {master.name: master.pods() for master in cluster.masters}
     # in the network of the third node: it has to be somewhere
     balancer = LoadBalancer(cluster.masters[2].node, cluster.masters)
-    down_at_once = 0
     try:
-        with Follower(cluster.client, balancer.address, balancer.port) as seen:
+        with Follower(cluster.client, balancer.address, balancer.port) as seen, Absences(cluster.masters) as absences:
             time.sleep(2)
-            run = cluster.start()
-            while run.is_running:
-                down = [master.name for master in cluster.masters if not master.is_ready()]
-                down_at_once = max(down_at_once, len(down))
-                time.sleep(0.2)
-            run.succeeded()
+            run = cluster.configure()
             time.sleep(2)
     finally:
         balancer.stop()
     cluster.keep("configured")
     after = {master.name: master.apiserver() for master in cluster.masters}
-    return Roll(run, before, pods, after, seen, down_at_once)
+    return Roll(run, before, pods, after, seen, absences)
 
 
 def test_every_apiserver_runs_with_the_flags(cluster: Cluster, roll: Roll) -> None:
@@ -87,7 +82,17 @@ def test_every_apiserver_was_restarted_once(cluster: Cluster, roll: Roll) -> Non
 
 
 def test_never_more_than_one_was_away(roll: Roll) -> None:
-    assert roll.most_apart == 1
+    assert all(away_for_sure(samples) for samples in roll.absences.samples.values())
+    assert roll.absences.most_at_once == 1
+
+
+def test_two_at_once_would_be_seen() -> None:
+    def away(begin: int, end: int) -> list[Sample]:
+        return [Sample(moment, moment + 0.5, not begin <= moment < end) for moment in range(10)]
+
+    assert most_at_once([away(1, 4), away(3, 9)]) == 1  # at 3 the first may have been back already
+    assert most_at_once([away(1, 6), away(3, 9), away(0, 0)]) == 2
+    assert most_at_once([[Sample(0, 3, False)], [Sample(1, 2, False)]]) == 0
 
 
 def test_clients_of_a_load_balancer_lost_nothing(roll: Roll, remark: t.Callable[[str], None]) -> None:

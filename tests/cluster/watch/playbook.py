@@ -48,10 +48,6 @@ class Run:
         """What it printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    @property
-    def is_running(self) -> bool:
-        return self.process.poll() is None
-
     def wait(self, seconds: float = SECONDS) -> Run:
         """Wait for its end. A run that takes longer is killed, and fails the test with its output."""
         try:
