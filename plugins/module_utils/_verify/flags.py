@@ -161,8 +161,8 @@ def judge_flags(view: View) -> t.Iterator[Finding]:
         return
     if files[CERT_FLAG] != files[KEY_FLAG]:
         missing = KEY_FLAG if files[CERT_FLAG] else CERT_FLAG
-        shown = [_show(view, CERT_FLAG, KEY_FLAG), *_not_loaded(view)]
-        yield finding(HALF_PAIR, view.where, *shown, command=command, missing=missing)
+        seen = [_show(view, CERT_FLAG, KEY_FLAG), *_not_loaded(view)]
+        yield finding(HALF_PAIR, view.where, *seen, command=command, missing=missing)
     elif not files[CERT_FLAG]:
         yield finding(NO_PAIR, view.where, _show(view, CERT_FLAG, KEY_FLAG), *_not_loaded(view), command=command)
     for flag, standard, what in STANDARD_HEADERS:
