@@ -76,7 +76,9 @@ class TestProcesses:
         program.chmod(0o755)
         running = subprocess.Popen([str(program)], stdin=subprocess.PIPE)
         try:
-            while b"(b" not in Path(f"/proc/{running.pid}/stat").read_bytes():
+            proc = Path(f"/proc/{running.pid}")
+            # a process has its new name a moment before its new words
+            while b"(b" not in (proc / "stat").read_bytes() or b"(b" not in (proc / "cmdline").read_bytes():
                 time.sleep(0.005)
             assert any(one.pid == running.pid and is_alive(one) for one in list_processes())
         finally:
