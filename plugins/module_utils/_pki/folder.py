@@ -47,12 +47,12 @@ def read_certificate_file(path: str) -> tuple[Certificate, ...]:
 
 
 def check_client_cas(keys: t.Sequence[str]) -> None:
-    """PkiError if one of the keys' fingerprints is not written in hexadecimal digits."""
+    """PkiError if one of the keys' fingerprints is not written in lower-case hexadecimal digits, as all are here."""
     for key in keys:
         if not _FINGERPRINT.fullmatch(key):
             raise PkiError(
-                f"client_cas holds {key!r}, which is no SHA-256 fingerprint; write it in hexadecimal digits, without "
-                "colons."
+                f"client_cas holds {key!r}, which is no SHA-256 fingerprint; write it in lower-case hexadecimal "
+                "digits, without colons."
             )
 
 
@@ -60,8 +60,8 @@ def note_client_cas(folder: str, keys: t.Sequence[str]) -> None:
     """
     Notes of which cluster the CA in a folder is, a line for each of its client CAs, in one step.
 
-    `keys`: the SHA-256 fingerprints of their public keys, in hexadecimal digits. PkiError if the note cannot be
-    written; the old one is there then, and the next run writes it.
+    `keys`: the SHA-256 fingerprints of their public keys, in lower-case hexadecimal digits. PkiError if the note
+    cannot be written; the old one is there then, and the next run writes it.
     """
     path = os.path.join(folder, CLIENT_CAS)
     content = "".join(f"{key}\n" for key in keys).encode("ascii")

@@ -41,14 +41,17 @@ def _other_flags(master: Master, path: str) -> list[str]:
 def separated(
     master: Master, flags: Flags, files: t.Mapping[str, str], wish: Wish
 ) -> tuple[Flags, dict[str, str], list[str]]:
-    """Give flags and files of a master such that no file is written that another flag names, and why.
+    """Give flags and files of a master such that no file is written that another flag names, and clauses that say why.
 
-    files: names in the controller's folder by path in the container. Raises HostError if there is no such place.
+    files: names in the controller's folder by path in the container, in the order of writing, which is kept. Raises
+    HostError if the usual place is another flag's as well. Source: kube-apiserver loads client CAs again by itself
+    (staging/src/k8s.io/apiserver/pkg/server/dynamiccertificates).
     """
-    values, placed, reasons = dict(flags.values), dict(files), []
+    moved: dict[str, str] = {}
+    values, reasons = dict(flags.values), []
     for flag, name in FILE_NAMES.items():
         path = values[flag] or ""
-        others = _other_flags(master, path) if path in placed else []
+        others = _other_flags(master, path) if path in files else []
         if not others:
             continue
         own = f"{master.folder(wish.certificates_dir)}/{name}"
@@ -58,10 +61,6 @@ def separated(
                 f"{own} is the file of --{others[0]}, which must not be overwritten by a file of the front proxy; set "
                 "front_proxy_certificates_dir to a folder of the front proxy's own.",
             )
-        values[flag] = own
-        placed[own] = placed.pop(path)
+        values[flag] = moved[path] = own
         reasons.append(f"--{flag} gets a file of its own, since {path} is the file of --{others[0]} as well")
-    # in the order of writing, as before
-    order = {name: number for number, name in enumerate(files.values())}
-    placed = dict(sorted(placed.items(), key=lambda item: order[item[1]]))
-    return replace(flags, values=values), placed, reasons
+    return replace(flags, values=values), {moved.get(path, path): name for path, name in files.items()}, reasons

@@ -19,11 +19,10 @@ REFUSED = Kind(
     id="extension-refuses-the-pair",
     severity=BROKEN,
     title="{service} refuses the certificate of the front proxy (401), though the cluster publishes its CA",
-    consequence="Requests for {apiservice} fail. The front proxy is right; the extension API server does not know "
-    "its CA.",
+    consequence="Requests for {apiservice} fail. The front proxy is right; the extension API server does not know its "
+    "CA.",
     fix="take --requestheader-client-ca-file out of the command of {service}, or put the CA of {configmap} into that "
-    "file; if "
-    "it has no such flag, restart it, since it read the CA once, at its start",
+    "file; if it has no such flag, restart it, since it read the CA once, at its start",
     cause="Start an extension API server with --requestheader-client-ca-file and an older CA.",
     source=f"{_CHECK}; metrics-server issue 1432, containerized-data-importer pull request 807",
     ours=False,
@@ -33,8 +32,7 @@ FORBIDDEN = Kind(
     severity=BROKEN,
     title="{service} does not let the caller in (403)",
     consequence="Requests for {apiservice} fail. The front proxy shows its certificate; the extension API server has "
-    "no right "
-    "to ask who may do what, or takes the caller for somebody else.",
+    "no right to ask who may do what, or takes the caller for somebody else.",
     fix="bind its service account to the ClusterRole system:auth-delegator and, in kube-system, to the Role "
     "extension-apiserver-authentication-reader; then look at its log",
     cause="Delete the binding to extension-apiserver-authentication-reader, and start it with "
@@ -47,8 +45,7 @@ SERVING = Kind(
     severity=BROKEN,
     title="the serving certificate of {service} does not fit the caBundle of {apiservice}",
     consequence="Requests for it fail (503). The front proxy is not at fault. Up to 1.35 the APIService may say "
-    "Available all "
-    "the same: only from 1.36 on kube-apiserver checks this certificate there, too.",
+    "Available all the same: only from 1.36 on kube-apiserver checks this certificate there, too.",
     fix='kubectl patch apiservice {apiservice} --type=merge -p \'{{"spec": {{"caBundle": "BASE64-OF-ITS-CA"}}}}\'',
     cause="Give the APIService the caBundle of another CA.",
     source=f"{_CHECK}; pull request 137157 (1.36)",

@@ -32,8 +32,7 @@ HALF_PAIR = Kind(
     severity=BROKEN,
     title="only one of the two flags of the proxy-client pair is set",
     consequence="kube-apiserver ignores it without a word and shows no certificate, so extension API servers take "
-    "every "
-    "request for an anonymous one (403).",
+    "every request for an anonymous one (403).",
     fix="run: {command}  # it sets --{missing}",
     cause="Take --proxy-client-key-file out of the manifest, or write it twice in place of --proxy-client-cert-file.",
     source=f"{_AGGREGATOR}: the pair is loaded only if both are set; metrics-server issue 623",
@@ -43,8 +42,7 @@ NO_PAIR = Kind(
     severity=BROKEN,
     title="the flags of the proxy-client pair are not set",
     consequence="kube-apiserver shows extension API servers no certificate, so they take every request for an "
-    "anonymous "
-    "one (403).",
+    "anonymous one (403).",
     fix="run: {command}",
     cause="Take --proxy-client-cert-file and --proxy-client-key-file out of the manifest.",
     source=_AGGREGATOR,
@@ -54,8 +52,7 @@ NO_CA = Kind(
     severity=BROKEN,
     title="flags of the aggregation layer are set, but not --requestheader-client-ca-file",
     consequence="kube-apiserver ignores all other --requestheader flags without a word and publishes nothing, so "
-    "extension "
-    "API servers trust no front proxy.",
+    "extension API servers trust no front proxy.",
     fix="run: {command}",
     cause="Take --requestheader-client-ca-file out of the manifest.",
     source=f"{_OPTIONS}: without the file there is no configuration",
@@ -73,8 +70,8 @@ NAMES_BLANK = Kind(
     id="allowed-names-only-blank",
     severity=BROKEN,
     title="--requestheader-allowed-names holds nothing but an empty name",
-    consequence="No certificate has an empty name, so every front proxy is refused (401); kube-apiserver 1.36 does not "
-    "start with it.",
+    consequence="No certificate has an empty name, so every front proxy is refused (401); kube-apiserver 1.36 does "
+    "not start with it.",
     fix="run: {command}  # in a manifest, quotation marks within an item are part of the value",
     cause='Write the item --requestheader-allowed-names="" into the command of the manifest.',
     source=f"{_OPTIONS} (Validate of 1.36); tried with 1.20.2 and 1.36.2",

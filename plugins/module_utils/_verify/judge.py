@@ -17,7 +17,7 @@ from .causes import SILENT_ADDRESS, message_of
 from .files import judge_files
 from .flags import judge_flags
 from .model import BROKEN, WILL_BREAK, Finding, finding, rank
-from .published import judge_published, unreadable_in
+from .published import NAMESPACE_AND_NAME, judge_published, unreadable_in
 from .reuse import judge_reuse
 from .running import judge_running
 from .smoke import Smoke, judge_leftovers, judge_smoke
@@ -67,7 +67,8 @@ def _could_not_see(view: View) -> t.Iterator[str]:
         yield f"{view.name}: which CAs are loaded could not be seen in the TLS handshake ({handshake['error']})."
     unreadable = unreadable_in(view)
     if unreadable:
-        yield f"Of the published front-proxy CAs {unreadable} could not be read here, so what they are is not known."
+        where = f"Of the front-proxy CAs in {NAMESPACE_AND_NAME} {unreadable} could not be read here"
+        yield f"{where}, so what they are is not known."
     if not view.master.live:
         yield f"{view.name}: only files below {view.facts['root']} were looked at; nothing runs there."
 

@@ -44,8 +44,8 @@ NAME_UNPUBLISHED = Kind(
     title="the name of a proxy client's certificate is not published",
     consequence="Extension API servers refuse every request that comes through {host} (401).",
     fix="look again after a minute; then run: {command}",
-    cause="Let an admission webhook refuse ConfigMaps, and give the pair another name, which the flag allows; with "
-    "a smoke test it is smoke-test-refused.",
+    cause="Let an admission webhook refuse ConfigMaps, and give the pair another name, which the flag allows; with a "
+    "smoke test it is smoke-test-refused.",
     source=_CONTROLLER,
 )
 HEADER_UNPUBLISHED = Kind(
@@ -63,8 +63,7 @@ SUPERSEDED = Kind(
     severity=AT_RISK,
     title="a front-proxy CA that no master has any more is still trusted by all extension API servers",
     consequence="Who has its key can be anyone there, until {until}. kube-apiserver never takes a CA out of the "
-    "ConfigMap "
-    "before it has expired.",
+    "ConfigMap before it has expired.",
     fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file; edit, do not delete",
     cause="Replace the front-proxy CA on all masters.",
     source=f"{_CONTROLLER} (combineCertLists); containers-roadmap issue 2786",
@@ -73,8 +72,8 @@ OLD_NAMES = Kind(
     id="name-still-allowed",
     severity=UNTIDY,
     title="names of front proxies that no master allows any more are still published",
-    consequence="Extension API servers accept them for certificates of the front-proxy CA. kube-apiserver never "
-    "takes one out.",
+    consequence="Extension API servers accept them for certificates of the front-proxy CA. kube-apiserver never takes "
+    "one out.",
     fix="run: " + _EDIT + "  # take {names} out of requestheader-allowed-names",
     cause="Change --requestheader-allowed-names on all masters.",
     source=f"{_CONTROLLER} (combineUniqueStringSlices)",

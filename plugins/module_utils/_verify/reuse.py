@@ -25,8 +25,7 @@ ANYBODY = Kind(
     severity=BROKEN,
     title="the front-proxy CA is the client CA, and --requestheader-allowed-names is empty",
     consequence="Everybody with a client certificate of this cluster (every kubelet has one) can be anyone, "
-    "administrators "
-    "included.",
+    "administrators included.",
     fix="run: {command} {allow_shared}  # at once; then give the front proxy a CA of its own",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="Kubernetes issue 119267 (NCC-E003660-F9W)",
@@ -45,8 +44,7 @@ CLIENTS = Kind(
     severity=AT_RISK,
     title="the front-proxy CA is also the CA of the cluster's client certificates",
     consequence="Who gets a client certificate with an allowed name, by the certificates API for example, can be "
-    "anyone. "
-    "kube-apiserver logs a refusal for every other client.",
+    "anyone. kube-apiserver logs a refusal for every other client.",
     fix=_OWN_CA,
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file.",
     source="Kubernetes issue 119267; kubermatic pull request 1787",
@@ -56,8 +54,7 @@ ETCD = Kind(
     severity=AT_RISK,
     title="the front-proxy CA is also the CA of etcd",
     consequence="Who has the front-proxy pair can read and write all of etcd, and every client of etcd with an "
-    "allowed name "
-    "can be anyone in the cluster.",
+    "allowed name can be anyone in the cluster.",
     fix=_OWN_CA,
     cause="Set --requestheader-client-ca-file to the file of --etcd-cafile.",
     source="etcd lets in whom its CA signed (--client-cert-auth)",

@@ -40,8 +40,7 @@ OTHER_FLAGS = Kind(
     title="kube-apiserver runs with other flags than its manifest has",
     consequence="What works now changes with the next restart, and what was changed has no effect yet.",
     fix="see why the kubelet of {host} does not take the manifest (journalctl -u kubelet), or move the manifest out "
-    "of its "
-    "folder and back after 30 s",
+    "of its folder and back after 30 s",
     cause="Edit the manifest while the kubelet is stopped.",
     source="/proc/PID/cmdline against the manifest",
 )
@@ -52,8 +51,7 @@ STALE = Kind(
     consequence="What was renewed has no effect, and what was withdrawn is still trusted.",
     fix="{fix}",
     cause="Replace front-proxy-ca.crt and the pair and look at once (1.20 to 1.22 load them within 60 s); or mount a "
-    "single "
-    "file into the container and replace it on the host.",
+    "single file into the container and replace it on the host.",
     source="staging/src/k8s.io/apiserver/pkg/server/dynamiccertificates; Kubernetes issues 78382 and 120890",
 )
 

@@ -21,9 +21,8 @@ STRAY = Kind(
     id="stray-manifest",
     severity=AT_RISK,
     title="a second file in the manifests folder defines the same pod",
-    consequence="The kubelet runs the file that comes last by name, whatever its ending: {last}. Changes of the "
-    "other one are "
-    "without effect.",
+    consequence="The kubelet runs the file that comes last by name, whatever its ending: {last}. Changes of the other "
+    "one are without effect.",
     fix="run on {host}: mv -n {path} {away}  # kube-apiserver stops for up to 20 s",
     cause="cp kube-apiserver.yaml kube-apiserver.yaml.bak, in that folder",
     source="pkg/kubelet/config/file.go; Kubernetes issues 55596 and 136962",

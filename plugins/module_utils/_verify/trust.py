@@ -19,8 +19,7 @@ DIFFERENT = Kind(
     severity=BROKEN,
     title="the masters do not trust the same front-proxy CA",
     consequence="A request is accepted through one master and refused through another; extension API servers trust "
-    "one more "
-    "CA for every master that goes its own way.",
+    "one more CA for every master that goes its own way.",
     fix="run: {command} -e front_proxy_ca_from={host}{first}",
     cause="Let kubeadm init make a front-proxy CA on each master.",
     source="puppetlabs-kubernetes issue 275, Kubernetes issue 63486, metrics-server issue 58",
