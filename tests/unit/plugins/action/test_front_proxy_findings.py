@@ -14,12 +14,14 @@ import pytest
 from ansible.playbook.task import Task
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
-    kubeadm,
     make_ca,
     make_leaf,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    kubeadm,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import Layer
 

@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible.playbook.task import Task
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_plan
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
     master,
@@ -133,7 +133,7 @@ def test_an_unreachable_master_stops_its_cluster_with_a_sentence(play: Play) -> 
     play.failed("m2", {"unreachable": True, "changed": False, "msg": "Connection timed out"})
     play.observed(master("x1", cluster="x"), of="x")
     done = play.run()
-    said = support.refusal(done, "m2")
+    said = planning.refusal(done, "m2")
     sentence(said, "m2 is unreachable (Connection timed out)", "--limit '!m2'")
     assert done["waves"] == [["x1"]]
 
@@ -141,7 +141,7 @@ def test_an_unreachable_master_stops_its_cluster_with_a_sentence(play: Play) -> 
 def test_a_master_whose_look_failed_stops_its_cluster_with_its_message(play: Play) -> None:
     play.observed(master("m1"))
     play.failed("m2", {"failed": True, "msg": "There is no manifest at /x; name the right path."})
-    assert support.refusal(play.run(), "m2") == "There is no manifest at /x; name the right path."
+    assert planning.refusal(play.run(), "m2") == "There is no manifest at /x; name the right path."
 
 
 def test_a_master_that_was_not_looked_at_asks_for_a_look_where_no_ca_is_known(play: Play) -> None:
@@ -158,7 +158,7 @@ def test_what_the_look_found_counts(play: Play) -> None:
     done = play.run(looked=[{"item": "m2", **master("m2").observe()}])
     assert done["clusters"]["kubernetes"]["make_ca"] and list(done["hosts"]) == ["m1"]
     done = play.run(looked=[{"item": "m2", **kubeadm("m2").observe()}])
-    assert "front-proxy-ca.key is not there" in support.refusal(done, "m1")
+    assert "front-proxy-ca.key is not there" in planning.refusal(done, "m1")
 
 
 @pytest.mark.parametrize("result", [{"unreachable": True, "msg": "no"}, {"failed": True, "msg": "no"}, {}])
@@ -166,7 +166,7 @@ def test_a_look_that_failed_is_refused_with_the_ways_out(play: Play, result: Var
     play.observed(master("m1"))
     play.unseen("m2")
     done = play.run(looked=[{"item": "m2", **result}])
-    sentence(support.refusal(done, "m1"), "m2 of this cluster could not be looked at", "--limit")
+    sentence(planning.refusal(done, "m1"), "m2 of this cluster could not be looked at", "--limit")
 
 
 def test_a_master_of_the_play_counts_though_the_inventory_group_lacks_it(play: Play) -> None:
@@ -193,7 +193,7 @@ def test_a_master_that_failed_earlier_in_the_play_stops_its_cluster(play: Play) 
     play.observed(kubeadm("m2", evidence=()))
     play.active.remove("m1")
     done = play.run()
-    sentence(support.refusal(done, "m1"), "m1 failed earlier in this run", "--limit '!m1'")
+    sentence(planning.refusal(done, "m1"), "m1 failed earlier in this run", "--limit '!m1'")
     assert done["hosts"]["m2"]["error"] and done["waves"] == []
 
 
@@ -234,14 +234,14 @@ def test_settings_that_give_secrets_away_are_refused(play: Play, monkeypatch: py
 )
 def test_what_could_not_be_signed_later_is_refused_now(play: Play, wrong: Variables, words: str) -> None:
     play.observed(master("m1"), **wrong)
-    sentence(support.refusal(play.run(), "m1", wrong.get("cluster", "kubernetes")), words)
+    sentence(planning.refusal(play.run(), "m1", wrong.get("cluster", "kubernetes")), words)
 
 
 def test_a_folder_that_everybody_can_read_refuses_its_cluster(play: Play, tmp_path: Path) -> None:
     (tmp_path / "pki" / "kubernetes").mkdir(parents=True)
     (tmp_path / "pki" / "kubernetes").chmod(0o755)
     play.observed(kubeadm("m1"))
-    sentence(support.refusal(play.run(), "m1"), f"{play.folder}/kubernetes", "0700")
+    sentence(planning.refusal(play.run(), "m1"), f"{play.folder}/kubernetes", "0700")
 
 
 def test_a_variable_of_the_wrong_kind_fails_with_a_sentence(play: Play) -> None:
@@ -249,7 +249,7 @@ def test_a_variable_of_the_wrong_kind_fails_with_a_sentence(play: Play) -> None:
     play.observed(kubeadm("m2"))
     play.observed(kubeadm("x1", evidence=()), of="x")
     done = play.run()
-    sentence(support.refusal(done, "m1"), "front_proxy_extra_flags")
+    sentence(planning.refusal(done, "m1"), "front_proxy_extra_flags")
     assert done["waves"] == [["x1"]]
 
 
@@ -274,14 +274,14 @@ def test_containers_of_ansible_become_plain(play: Play) -> None:
 
 def test_a_group_that_does_not_hold_the_hosts_of_the_play_makes_no_ca(play: Play) -> None:
     play.observed(master("m1"))
-    sentence(support.refusal(play.run(members=[]), "m1"), "front_proxy_hosts is masters", "m1", "--limit")
+    sentence(planning.refusal(play.run(members=[]), "m1"), "front_proxy_hosts is masters", "m1", "--limit")
 
 
 def test_a_host_in_place_of_its_group_makes_no_ca(play: Play) -> None:
     play.observed(master("m1"))
     play.hosts["m1"]["group_names"] = ["kube_control_plane"]
     done = play.run(members=["m1"], pattern="m1")
-    sentence(support.refusal(done, "m1"), "front_proxy_hosts is m1", "one host of kube_control_plane")
+    sentence(planning.refusal(done, "m1"), "front_proxy_hosts is m1", "one host of kube_control_plane")
 
 
 def test_neither_matters_where_a_ca_is_known(play: Play) -> None:

@@ -11,10 +11,12 @@ from ansible_collections.kubeops.aggregation_layer.plugins.filter.front_proxy_su
     FilterModule,
     front_proxy_failed,
 )
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
+    plan,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
     master,
-    plan,
 )
 
 

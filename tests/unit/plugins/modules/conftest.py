@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.ca_runner import Ca
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import Client
 
 
 @pytest.fixture
 def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ca:
     return Ca(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Client:
+    return Client(tmp_path, monkeypatch, capsys)

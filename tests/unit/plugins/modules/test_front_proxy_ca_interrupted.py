@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca_files, files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca_files
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_ca
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.ca_runner import Ca
@@ -65,14 +63,7 @@ class TestInterrupted:
     def test_a_full_disk_leaves_nothing(
         self, failing: str, ca: Ca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        original = files._write_temporary
-
-        def full(path: str, *more: t.Any) -> str:
-            if path.endswith(failing):
-                raise OSError(errno.ENOSPC, "full")
-            return original(path, *more)
-
-        monkeypatch.setattr(files, "_write_temporary", full)
+        support.fill_disk(monkeypatch, failing)
         assert f"{failing} is full (No space left on device)" in ca.refused()
         assert list(tmp_path.iterdir()) == []
         monkeypatch.undo()
@@ -95,11 +86,7 @@ class TestInterrupted:
         ca(client_cas=["ab"])
         before = support.checksums(ca.folder)
         with monkeypatch.context() as patched:
-
-            def full(*dummy: t.Any) -> str:
-                raise OSError(errno.ENOSPC, "full")
-
-            patched.setattr(files, "_write_temporary", full)
+            support.fill_disk(patched)
             assert "client-ca-keys is full (No space left on device)" in ca.refused(client_cas=["cd"])
         assert support.checksums(ca.folder) == before
         ca(client_cas=["cd"])

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import signal
 import typing as t
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client_files, files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
     read_certificates,
@@ -22,53 +19,11 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import NameOID, x509
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import (
+    Client,
+)
 
 CLIENT_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2")]), False)
-
-
-class Client(support.ModuleRunner):
-    """The module with a CA in one folder and the pair in another that does not exist yet."""
-
-    def __init__(self, folder: Path, *more: t.Any) -> None:
-        super().__init__(front_proxy_client.main, *more)
-        self.ca_folder, self.folder = folder / "ca", folder / "pki" / "client"
-        self.ca_certificate, self.ca_key = self.ca_folder / "ca.crt", self.ca_folder / "ca.key"
-        self.certificate, self.key = self.folder / "c.crt", self.folder / "c.key"
-        self.lay_ca(support.make_ca().pem, support.key().to_pem())
-
-    def __call__(self, **options: t.Any) -> dict[str, t.Any]:
-        return super().__call__(
-            **{
-                "certificate_path": str(self.certificate),
-                "privatekey_path": str(self.key),
-                "ca_certificate_path": str(self.ca_certificate),
-                "ca_privatekey_path": str(self.ca_key),
-                "type": "ECDSA",
-                **options,
-            }
-        )
-
-    def lay_ca(self, certificate: bytes | str, key: bytes | str | None) -> None:
-        """Puts another CA there."""
-        self.ca_folder.mkdir(mode=0o700, exist_ok=True)
-        support.put(self.ca_folder, "ca.crt", certificate, 0o644)
-        self.ca_key.unlink() if self.ca_key.exists() else None
-        if key is not None:
-            support.put(self.ca_folder, "ca.key", key)
-
-    def lay(self, certificate: Certificate | bytes | None, key: bytes | None = None) -> None:
-        """Puts a pair there, by default with the key that belongs to support's certificates."""
-        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if certificate is not None:
-            content = certificate.pem if isinstance(certificate, Certificate) else certificate
-            support.put(self.folder, "c.crt", content, 0o644)
-        if key != b"":
-            support.put(self.folder, "c.key", support.key("client").to_pem() if key is None else key)
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Client:
-    return Client(tmp_path, monkeypatch, capsys)
 
 
 def ending_soon() -> tuple[Certificate, Certificate]:
@@ -368,62 +323,6 @@ class TestRefused:
             path.chmod(0o755)
             assert f"chmod {fitting:04o} {path}" in client.refused(force=True)
             path.chmod(fitting)
-
-
-class TestInterrupted:
-    """Killed or full."""
-
-    def test_killed_between_the_two_files(self, client: Client) -> None:
-        old = client()
-        pid = os.fork()
-        if pid == 0:
-            original = client_files.replace
-
-            def die_second(path: str, *more: t.Any, **options: t.Any) -> None:
-                if path.endswith(".crt"):
-                    os.kill(os.getpid(), signal.SIGKILL)
-                original(path, *more, **options)
-
-            client_files.replace = die_second  # type: ignore[attr-defined]
-            try:
-                client(force=True)
-            finally:
-                os._exit(9)
-        assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-        assert client.certificate.read_text() == old["certificate"]
-        repaired = client()
-        assert (repaired["action"], repaired["reason"]) == ("renewed", "key_mismatch")
-        assert client()["changed"] is False
-        assert sorted(path.name for path in client.folder.iterdir()) == ["c.crt", "c.key"]
-
-    @pytest.mark.parametrize("failing", ["c.key", "c.crt"])
-    def test_a_full_disk_is_one_sentence_and_mended_later(
-        self, failing: str, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        client()
-        original = files._write_temporary
-
-        def full(path: str, *more: t.Any) -> str:
-            if path.endswith(failing):
-                raise OSError(errno.ENOSPC, "full")
-            return original(path, *more)
-
-        monkeypatch.setattr(files, "_write_temporary", full)
-        assert f"{failing} is full (No space left on device)" in client.refused(force=True)
-        monkeypatch.setattr(files, "_write_temporary", original)
-        assert client()["reason"] in ("", "key_mismatch")
-        assert support.openssl_accepts(client.ca_certificate, client.certificate)
-        assert sorted(path.name for path in client.folder.iterdir()) == ["c.crt", "c.key"]
-
-    def test_one_that_another_run_has_just_made(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        original = client_files.working_in
-
-        def late(*arguments: t.Any, **options: t.Any) -> t.Any:
-            client.lay(support.make_client())
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(client_files, "working_in", late)
-        assert client()["action"] == "kept"
 
 
 def test_no_secret_is_in_anything(client: Client) -> None:

@@ -14,12 +14,14 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
+    key_pem,
+    make_ca,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     MANIFEST,
     PKI,
-    key_pem,
     kubeadm,
-    make_ca,
 )
 
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nYWJj\n-----END PUBLIC KEY-----\n"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from ansible.module_utils.common import warnings as ansible_warnings
 from ansible_collections.kubeops.aggregation_layer.plugins.doc_fragments import _pki_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import ca as ca_values
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client as client_values
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
     from_der,
@@ -226,6 +228,18 @@ class ModuleRunner:
         assert "Traceback" not in message and "\n" not in message
         assert message.endswith("."), message
         return message
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let the disk be full just when a file with one of these names is written; with none, when any is."""
+    original = files._write_temporary
+
+    def full(path: str, *more: t.Any) -> str:
+        if not names or path.endswith(names):
+            raise OSError(errno.ENOSPC, "full")
+        return original(path, *more)
+
+    monkeypatch.setattr(files, "_write_temporary", full)
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -20,17 +20,21 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.ch
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
+    make_ca,
+    make_leaf,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
+    wished,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
     FakeMaster,
     File,
     kubeadm,
-    make_ca,
-    make_leaf,
     master,
     sentence,
-    wished,
 )
 
 CA, CRT, KEY = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-client.crt", f"{PKI}/front-proxy-client.key"
@@ -48,7 +52,7 @@ def refused(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags]
 
 
 def new_pair() -> t.List[FileWish]:
-    return [wished(KEY, support.key_pem("client")), wished(CRT, make_leaf().pem)]
+    return [wished(KEY, certificates.key_pem("client")), wished(CRT, make_leaf().pem)]
 
 
 # --- flags and folders
@@ -138,8 +142,8 @@ def test_a_key_is_told_by_the_certificate_that_it_loads_with(
 ) -> None:
     fake = kubeadm().without(KEY)
     if there:
-        fake.put(KEY, support.key_pem(there), mode)
-    change = decide(fake, wished(KEY, support.key_pem("client m1")))
+        fake.put(KEY, certificates.key_pem(there), mode)
+    change = decide(fake, wished(KEY, certificates.key_pem("client m1")))
     assert [write.reason for write in change.files] == ([reason] if reason else [])
 
 
@@ -236,7 +240,7 @@ def test_new_files_that_the_server_takes_up_by_itself_restart_nothing(fake: Fake
 
 def order(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> t.Dict[str, t.Any]:
     wanted = SEVEN if flags is None else flags
-    contents = {CA: make_ca().pem, KEY: support.key_pem("client"), CRT: make_leaf().pem}
+    contents = {CA: make_ca().pem, KEY: certificates.key_pem("client"), CRT: make_leaf().pem}
     change = decide(fake, *files, flags=wanted)
     return build_order(fake.read(), change, wanted, contents, wait=300, lock_timeout=60)
 
@@ -285,11 +289,11 @@ def test_an_order_waits_for_flags_as_the_manifest_spells_them() -> None:
 
 
 def secrets(*names: str) -> t.List[str]:
-    return [line for name in names for line in support.key_pem(name).splitlines() if not line.startswith("-----")]
+    return [line for name in names for line in certificates.key_pem(name).splitlines() if not line.startswith("-----")]
 
 
 def test_a_key_is_in_the_contents_of_the_order_alone() -> None:
-    fake = kubeadm().put(KEY, support.key_pem("somebody"), "0600")
+    fake = kubeadm().put(KEY, certificates.key_pem("somebody"), "0600")
     files = [wished(CA, make_ca("other").pem), *new_pair()]
     change = decide(fake, *files)
     built = order(fake, *files)

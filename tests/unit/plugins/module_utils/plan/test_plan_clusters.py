@@ -10,16 +10,19 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
     folder,
-    kubeadm,
-    master,
     plan,
     refusal,
     report,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    kubeadm,
+    master,
     sentence,
 )
 
@@ -66,13 +69,17 @@ def test_a_host_that_turns_out_to_be_of_another_cluster_is_left_out() -> None:
 
 def test_masters_that_may_not_be_all_make_no_ca() -> None:
     reports = [report(master("m1"))]
-    done = plan_clusters(reports, read_folder=lambda dummy: folder(), now=support.NOW, doubt="Name the whole group.")
+    done = plan_clusters(
+        reports, read_folder=lambda dummy: folder(), now=certificates.NOW, doubt="Name the whole group."
+    )
     sentence(refusal(done, "m1"), "Name the whole group")
 
 
 def test_masters_that_may_not_be_all_are_no_matter_where_a_ca_is_known() -> None:
     reports = [report(kubeadm("m1", evidence=()))]
-    done = plan_clusters(reports, read_folder=lambda dummy: folder(), now=support.NOW, doubt="Name the whole group.")
+    done = plan_clusters(
+        reports, read_folder=lambda dummy: folder(), now=certificates.NOW, doubt="Name the whole group."
+    )
     assert done["waves"] == [["m1"]]
 
 
@@ -119,7 +126,7 @@ def test_a_cluster_of_which_nobody_is_targeted_is_left_out() -> None:
 
 
 def test_a_folder_that_cannot_be_used_refuses_its_cluster_alone() -> None:
-    def read(path: str) -> support.PkiFolder:
+    def read(path: str) -> PkiFolder:
         if path == "/pki/a":
             raise PkiError("/pki/a can be read by everybody; set its mode to 0700.")
         return folder()
@@ -162,7 +169,7 @@ def test_masters_with_a_change_that_was_cut_off_are_named_even_if_they_are_refus
 
 
 def test_no_master_no_plan() -> None:
-    assert plan_clusters([], read_folder=lambda dummy: folder(), now=support.NOW) == {
+    assert plan_clusters([], read_folder=lambda dummy: folder(), now=certificates.NOW) == {
         "hosts": {},
         "clusters": {},
         "waves": [],

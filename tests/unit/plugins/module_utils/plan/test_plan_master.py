@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
     master,
@@ -31,7 +31,7 @@ def refused(fake: support.FakeMaster) -> str:
 def test_an_observation_of_another_release_is_refused() -> None:
     facts = {**master().observe(), "format": 2}
     with pytest.raises(PlanError) as error:
-        read_master("m1", facts, container="kube-apiserver", now=support.NOW, backdate=3600)
+        read_master("m1", facts, container="kube-apiserver", now=certificates.NOW, backdate=3600)
     sentence(str(error.value), "observation", "apiserver_info")
 
 
@@ -43,7 +43,7 @@ def test_a_manifest_that_does_not_parse_is_refused() -> None:
 
 def test_the_container_that_is_asked_for_must_be_there() -> None:
     with pytest.raises(PlanError) as error:
-        read_master("m1", master().observe(), container="apiserver", now=support.NOW, backdate=3600)
+        read_master("m1", master().observe(), container="apiserver", now=certificates.NOW, backdate=3600)
     sentence(str(error.value), "apiserver", "kube-apiserver", support.MANIFEST)
 
 
@@ -78,7 +78,7 @@ def test_other_files_in_the_folder_are_no_harm(text: t.Optional[str]) -> None:
 
 @pytest.mark.parametrize(("skew", "word"), [(3700.0, "ahead of"), (-3700.0, "behind")])
 def test_clocks_that_are_apart_by_more_than_certificates_are_set_back_are_refused(skew: float, word: str) -> None:
-    sentence(refused(master(skew=skew)), "3700 s", word, "NTP", f"{support.NOW:%Y-%m-%d %H:%M:%S}")
+    sentence(refused(master(skew=skew)), "3700 s", word, "NTP", f"{certificates.NOW:%Y-%m-%d %H:%M:%S}")
 
 
 @pytest.mark.parametrize("skew", [3599.0, -3599.0, None])
@@ -127,7 +127,7 @@ def test_new_files_go_where_the_others_are(flags: support.Flags, wanted: t.Optio
 
 def test_a_file_is_found_through_the_volumes() -> None:
     mounts = [support.MountSpec(support.PKI, "/srv/certificates")]
-    fake = master(mounts=mounts).put("/srv/certificates/ca.crt", support.cluster_ca().pem)
+    fake = master(mounts=mounts).put("/srv/certificates/ca.crt", certificates.cluster_ca().pem)
     seen = fake.read().seen(f"{support.PKI}/ca.crt")
     assert (seen.host, seen.mounted, seen.exists) == ("/srv/certificates/ca.crt", True, True)
 
@@ -197,7 +197,7 @@ def test_another_spelling_of_a_boolean_is_no_gap() -> None:
 
 
 def test_a_pair_that_is_not_accepted_is_told_with_the_answer() -> None:
-    fake = kubeadm().put_ca(support.make_ca("other"))
+    fake = kubeadm().put_ca(certificates.make_ca("other"))
     assert "does not accept the pair (HTTP 401)" in unproven(fake.read(), {})
     assert "Connection refused" in unproven(kubeadm(answers=False).read(), {})
     assert "not asked" in unproven(master().read(), {})

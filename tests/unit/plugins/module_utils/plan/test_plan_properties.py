@@ -11,16 +11,24 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import (
+    certificates,
+    planning,
+    support,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
+    make_ca,
+    make_leaf,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
+    report,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
     FakeMaster,
     kubeadm,
-    make_ca,
-    make_leaf,
     master,
-    report,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +43,7 @@ EVENTS: t.Dict[str, t.Callable[[FakeMaster], t.Any]] = {
     "no certificate": lambda fake: fake.files.pop(CRT, None),
     "no CA": lambda fake: fake.files.pop(CA, None),
     "garbage": lambda fake: fake.put(CRT, "rubbish"),
-    "another key": lambda fake: fake.put(KEY, support.key_pem("another"), "0600"),
+    "another key": lambda fake: fake.put(KEY, certificates.key_pem("another"), "0600"),
     "expired": lambda fake: fake.put_pair(make_leaf(validity=9 * DAY)),
     "due": lambda fake: fake.put_pair(make_leaf(validity=12 * DAY)),
     "masters": lambda fake: fake.put_pair(make_leaf(organization="system:masters")),
@@ -89,17 +97,17 @@ WISHES = st.builds(
 )
 
 
-def put_ca(controller: support.Controller) -> None:
+def put_ca(controller: planning.Controller) -> None:
     """Lay the CA that is called ca on the controller, with its key."""
     controller.path.mkdir(mode=0o700)
     (controller.path / "front-proxy-ca.crt").write_text(make_ca().pem)
-    (controller.path / "front-proxy-ca.key").write_text(support.key_pem("ca"))
+    (controller.path / "front-proxy-ca.key").write_text(certificates.key_pem("ca"))
     (controller.path / "front-proxy-ca.key").chmod(0o600)
 
 
-def secrets(controller: support.Controller) -> t.List[str]:
+def secrets(controller: planning.Controller) -> t.List[str]:
     """The lines of every private key that takes part."""
-    texts = [support.key_pem(name) for name in ("ca", "client", "client m1", "client m2", "another", "server")]
+    texts = [certificates.key_pem(name) for name in ("ca", "client", "client m1", "client m2", "another", "server")]
     texts += [path.read_text() for path in controller.path.glob("*.key")]
     return [line for text in texts for line in text.splitlines() if not line.startswith("-----")]
 
@@ -110,7 +118,7 @@ def test_one_run_does_all_and_the_next_finds_nothing(masters: t.Tuple[FakeMaster
     for fake in masters:
         fake.certificates_dir = wish.certificates_dir
     with tempfile.TemporaryDirectory() as temporary:
-        controller = support.Controller(Path(temporary))
+        controller = planning.Controller(Path(temporary))
         put_ca(controller)
         first = controller.run(*masters, wish=wish)
         assert first["clusters"]["kubernetes"]["error"] == ""
@@ -136,8 +144,8 @@ def test_waves_hold_each_master_that_needs_something_once_and_one_of_a_cluster(
     for place, (cluster, bare, answers) in enumerate(hosts):
         fake = (master if bare else kubeadm)(f"m{place}", cluster=cluster, answers=answers)
         reports.append(report(fake, cluster=cluster))
-    pki = support.folder(make_ca(), ca_key="plain")
-    done = support.plan(*reports, pki=pki)
+    pki = planning.folder(make_ca(), ca_key="plain")
+    done = planning.plan(*reports, pki=pki)
     needing = [name for name, found in done["hosts"].items() if found["action"] != "nothing"]
     waved = [name for wave in done["waves"] for name in wave]
     assert sorted(waved) == sorted(needing) and len(set(waved)) == len(waved)
@@ -151,20 +159,20 @@ def test_waves_hold_each_master_that_needs_something_once_and_one_of_a_cluster(
 
 def test_a_bare_cluster_on_an_empty_controller_is_done_in_one_run(tmp_path: Path) -> None:
     masters = [master("m1"), master("m2", evidence=()), master("m3", answers=False)]
-    controller = support.Controller(tmp_path)
+    controller = planning.Controller(tmp_path)
     first = controller.run(*masters)
     assert first["waves"] == [["m3"], ["m1"], ["m2"]] and [fake.started for fake in masters] == [1, 1, 1]
     second = controller.run(*masters)
     assert second["waves"] == [] and second["clusters"]["kubernetes"]["ca_reason"] == "the controller's"
     # and a throw-away controller adopts what is there
-    third = support.Controller(tmp_path / "new")
+    third = planning.Controller(tmp_path / "new")
     third.path.parent.mkdir(mode=0o700)
     assert third.run(*masters)["waves"] == []
 
 
 def test_a_process_older_than_its_manifest_is_waited_for_and_no_file_is_written(tmp_path: Path) -> None:
     masters = [kubeadm("m1"), kubeadm("m2", argv=["kube-apiserver"])]
-    controller = support.Controller(tmp_path)
+    controller = planning.Controller(tmp_path)
     put_ca(controller)
     first = controller.run(*masters)
     assert (first["hosts"]["m2"]["action"], first["hosts"]["m2"]["files"], masters[1].started) == ("wait", [], 0)

@@ -9,17 +9,21 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    PKI,
-    Controller,
-    FakeMaster,
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     cluster_ca,
-    folder,
-    kubeadm,
     leaf_of,
     make_ca,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
+    Controller,
+    folder,
     plan,
     refusal,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    PKI,
+    FakeMaster,
+    kubeadm,
     sentence,
 )
 

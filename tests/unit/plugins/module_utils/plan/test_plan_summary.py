@@ -10,15 +10,19 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    folder,
-    kubeadm,
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     make_ca,
     make_leaf,
-    master,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
+    folder,
     plan,
     report,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    kubeadm,
+    master,
 )
 
 Results = t.Dict[str, t.Dict[str, t.Any]]
@@ -52,7 +56,7 @@ def test_a_cluster_in_which_nothing_was_to_be_done() -> None:
 
 def test_a_master_that_was_changed() -> None:
     changed = kubeadm("m1", flags={"enable-aggregator-routing": "true"})
-    proof = changed.put_ca(make_ca("new", validity=4 * support.YEAR)).observe()
+    proof = changed.put_ca(make_ca("new", validity=4 * certificates.YEAR)).observe()
     proof["probe"]["accepted"] = True
     lines = summarize(plan(master("m1", evidence=())), results(m1={"applied": DONE, "proof": proof}), checking=False)
     assert lines[0] == "cluster kubernetes: front-proxy CA: a new one"
@@ -64,7 +68,7 @@ def test_a_master_that_was_changed() -> None:
     )
     assert not any(line.startswith("routing:") for line in found)
     # what was observed last counts, not what was there before
-    end = make_ca("new", validity=4 * support.YEAR).not_after
+    end = make_ca("new", validity=4 * certificates.YEAR).not_after
     assert found[-1].startswith(f"certificates: CA until {end:%Y-%m-%d}, pair until ")
 
 
@@ -169,7 +173,7 @@ def test_nothing_could_be_observed_at_all() -> None:
 
 def test_warnings_are_shown() -> None:
     due = kubeadm("m1", flags={"requestheader-allowed-names": ""})
-    due.put_pair(make_leaf(validity=12 * support.DAY), "client")
+    due.put_pair(make_leaf(validity=12 * certificates.DAY), "client")
     lines = summarize(plan(due), results(m1={}), checking=False)
     assert sum("warning: " in line for line in lines) == 2
     assert any("due for renewal" in line for line in lines) and any("is empty" in line for line in lines)

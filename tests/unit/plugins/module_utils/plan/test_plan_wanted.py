@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import make_ca, sentence
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
+    make_ca,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    sentence,
+)
 
 
 def read(*, checking: bool = False, **file: t.Any) -> t.Tuple[t.Any, t.Dict[str, str]]:
@@ -39,10 +44,10 @@ def test_a_certificate_is_taken_with_the_usual_mode() -> None:
 
 
 def test_a_key_is_known_by_its_public_half_alone() -> None:
-    wish, contents = read(content=support.key_pem("client"), owner=7, group="kube")
+    wish, contents = read(content=certificates.key_pem("client"), owner=7, group="kube")
     assert (wish.text, wish.mode, wish.is_key) == (None, "0600", True)
-    assert wish.key_of == support.key("client").fingerprint
-    assert (wish.owner, wish.group) == ("7", "kube") and list(contents.values()) == [support.key_pem("client")]
+    assert wish.key_of == certificates.key("client").fingerprint
+    assert (wish.owner, wish.group) == ("7", "kube") and list(contents.values()) == [certificates.key_pem("client")]
     assert "PRIVATE KEY" not in repr(wish)
 
 
@@ -81,11 +86,11 @@ def test_what_is_no_mode_is_refused(mode: t.Any) -> None:
 
 @pytest.mark.parametrize("mode", ["0644", "0604", "0601", 0o777])
 def test_a_key_that_everybody_could_read_is_refused(mode: t.Any) -> None:
-    sentence(refused(content=support.key_pem("client"), mode=mode), "/pki/a.crt", "everybody", "0600 or 0640")
+    sentence(refused(content=certificates.key_pem("client"), mode=mode), "/pki/a.crt", "everybody", "0600 or 0640")
 
 
 def test_a_key_for_its_group_is_taken() -> None:
-    assert read(content=support.key_pem("client"), mode="0640")[0].mode == "0640"
+    assert read(content=certificates.key_pem("client"), mode="0640")[0].mode == "0640"
 
 
 def test_a_missing_source_is_refused_but_in_check_mode() -> None:

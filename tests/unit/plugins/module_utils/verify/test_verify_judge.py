@@ -14,16 +14,18 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,
-    PKI,
     YEAR,
     cluster_ca,
-    kubeadm,
     leaf_of,
     make_ca,
     make_leaf,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    PKI,
+    kubeadm,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     COMMAND,

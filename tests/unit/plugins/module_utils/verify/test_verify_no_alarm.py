@@ -11,17 +11,21 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import quiet, serialization, x509
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
-    PKI,
     YEAR,
-    FakeMaster,
-    File,
     key,
-    kubeadm,
     leaf_of,
     make_ca,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
     plan,
+)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    PKI,
+    FakeMaster,
+    File,
+    kubeadm,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     Extension,
