@@ -20,9 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_ca,
     make_leaf,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    kubeadm,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import Layer
 
 Variables = t.Dict[str, t.Any]

@@ -11,13 +11,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.filter.front_proxy_su
     FilterModule,
     front_proxy_failed,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
-    plan,
-)
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    kubeadm,
-    master,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import plan
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm, master
 
 
 def summary(done: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], checking: bool = False) -> t.List[str]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
-    Certificate,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
 

@@ -19,9 +19,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import NameOID, x509
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import (
-    Client,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import Client
 
 CLIENT_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2")]), False)
 

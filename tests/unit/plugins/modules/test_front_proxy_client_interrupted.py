@@ -12,9 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import client_files
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import (
-    Client,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import Client
 
 
 class TestInterrupted:

@@ -9,10 +9,7 @@ import functools
 from datetime import datetime, timedelta
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import key_usage, self_sign
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
-    Certificate,
-    from_der,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import (
     ExtendedKeyUsageOID,
     quiet,

@@ -10,24 +10,17 @@ from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaWish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
-    Certificate,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientWish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client_files import (
     ClientRequest,
     ensure_client,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder, read_folder
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import (
-    KeySpec,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import RenewBefore
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import (
-    FileWish,
-    decide_change,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import FileWish, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import (
     ClusterSettings,
     Report,
@@ -35,10 +28,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.cl
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
-    NOW,
-    YEAR,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import NOW, YEAR
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FOLDER,
     FakeMaster,

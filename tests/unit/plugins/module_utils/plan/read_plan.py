@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    PKI,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI
 
 CA, CRT, KEY = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-client.crt", f"{PKI}/front-proxy-client.key"
 ALL = [CA, KEY, CRT]

@@ -28,12 +28,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
     read_certificates,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import (
-    load_key,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import (
-    MasterChange,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import read_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan of one cluster: which CA, what is signed, what each master gets; and every refusal on the way."""
+"""The plan of one cluster: what is signed, what each master gets; and every refusal on the way."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import (
-    certificates,
-    support,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,

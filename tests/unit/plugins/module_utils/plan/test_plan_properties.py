@@ -21,9 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_ca,
     make_leaf,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
-    report,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import report
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
     FakeMaster,

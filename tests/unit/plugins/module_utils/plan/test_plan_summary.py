@@ -20,10 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     plan,
     report,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    kubeadm,
-    master,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm, master
 
 Results = t.Dict[str, t.Dict[str, t.Any]]
 DONE = {"changed": True, "files": ["a", "b", "c"], "manifest_changed": True, "restarted": True, "seconds": 7.6}

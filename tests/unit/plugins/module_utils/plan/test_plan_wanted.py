@@ -12,12 +12,8 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
-    make_ca,
-)
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    sentence,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_ca
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import sentence
 
 
 def read(*, checking: bool = False, **file: t.Any) -> t.Tuple[t.Any, t.Dict[str, str]]:

@@ -19,9 +19,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wi
     check_release,
     parse_release,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    sentence,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import sentence
 
 
 def carried(**more: t.Any) -> t.Dict[str, t.Any]:

@@ -27,10 +27,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     master,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.cases import NAMES, Cases
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
-    Given,
-    Layer,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import Given, Layer
 
 MASTER_CASES = Cases()
 case = MASTER_CASES.of

@@ -15,10 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.err
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import subject_of
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    PKI,
-    FakeMaster,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, FakeMaster
 
 COMMAND = "ansible-playbook -i inventory kubeops.aggregation_layer.configure"
 APISERVICE = "v1alpha1.wardle.example.com"

@@ -12,13 +12,8 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
-    make_leaf,
-)
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    MANIFEST,
-    kubeadm,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_leaf
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import MANIFEST, kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.cluster_cases import (
     CLUSTER_CASES,
 )

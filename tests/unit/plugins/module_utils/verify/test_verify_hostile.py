@@ -10,9 +10,7 @@ import shlex
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import Finding
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
-    make_leaf,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_leaf
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FakeMaster,
     kubeadm,

@@ -23,10 +23,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_ca,
     make_leaf,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    PKI,
-    kubeadm,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     COMMAND,
     Extension,

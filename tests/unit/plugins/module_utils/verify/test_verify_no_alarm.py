@@ -18,9 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     leaf_of,
     make_ca,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
-    plan,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import plan
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
     FakeMaster,

@@ -14,9 +14,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     YEAR,
     make_leaf,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
-    kubeadm,
-)
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.smoke_cases import (
     BEGUN,
     CALLER,
