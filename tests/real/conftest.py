@@ -29,8 +29,10 @@ running: list[ApiServer | Etcd] = []
 class MakeApiServer(t.Protocol):
     """The type of the fixture ``make_apiserver``."""
 
-    def __call__(self, manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None) -> ApiServer:
-        """Start a kube-apiserver from a manifest's text and wait until it is ready."""
+    def __call__(
+        self, manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None, wait: bool = True
+    ) -> ApiServer:
+        """Start a kube-apiserver from a manifest's text and, if asked, wait until it is ready."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,12 +86,15 @@ def make_apiserver(binaries: str, etcd: Etcd, tmp_path_factory: pytest.TempPathF
     program = str(shutil.which("kube-apiserver", path=binaries))
     started: list[ApiServer] = []
 
-    def make(manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None) -> ApiServer:
+    def make(
+        manifest: str, *, root: Path, flags: t.Mapping[str, str | None] | None = None, wait: bool = True
+    ) -> ApiServer:
         log = tmp_path_factory.mktemp("kube-apiserver") / "log"
         server = ApiServer(program, manifest, root=root, etcd=etcd, log=log, flags=flags)
         started.append(server)
         running.append(server)
-        server.wait_until(server.is_ready)
+        if wait:
+            server.wait_until(server.is_ready)
         return server
 
     try:

@@ -75,6 +75,27 @@ def test_the_user_is_the_one_in_the_header(configured: Configured, servers: list
     assert master.status == 200
 
 
+def test_administrators_hear_from_the_first_answer_on_whether_it_is_ready(
+    configured: Configured, make_apiserver: MakeApiServer
+) -> None:
+    """To wait for a server relies on it: all others are forbidden to ask at first, and on some clusters for good."""
+    master = configured.cluster.masters[0]
+    certificate, key = configured.pair(master)
+    server = make_apiserver(master.manifest.read_text(), root=master.root, wait=False)
+    heard: list[int] = []
+
+    def is_ready() -> bool:
+        headers = {**AS_JANE, "X-Remote-Group": "system:masters"}
+        try:
+            heard.append(server.request("/readyz", certificate=certificate, key=key, headers=headers).status)
+        except OSError:
+            return False
+        return heard[-1] == 200
+
+    server.wait_until(is_ready)
+    assert set(heard) == {500, 200}
+
+
 def test_a_pair_from_another_ca_of_the_same_name_is_refused(
     configured: Configured, servers: list[ApiServer], authority: Pair, tmp_path: Path
 ) -> None:

@@ -40,8 +40,8 @@ class Order(t.NamedTuple):
 
     manifest: path; manifest_seen: SHA-256 of the text that was observed; manifest_text: the new text, or None;
     bundle, certificate, key: the paths on the host that the flags will name (None: not named), which must load;
-    flags, user_header, pod, container: see serving.Expectation; wait: seconds to wait for the server, 0 for not
-    at all.
+    flags, pod, container: see serving.Expectation; user_header, group_header: see probe.Pair; wait: seconds to wait
+    for the server, 0 for not at all.
     """
 
     manifest: str
@@ -53,6 +53,7 @@ class Order(t.NamedTuple):
     key: str | None
     flags: t.Mapping[str, str | None]
     user_header: str
+    group_header: str
     pod: str
     container: str
     wait: float
@@ -124,7 +125,8 @@ def _stage_all(order: Order, places: Places) -> tuple[list[install.Staged], inst
 def _expectation(note: t.Mapping[str, t.Any], places: Places, old: Process | None) -> Expectation:
     pair = None
     if note["certificate"] and note["key"] and note["bundle"]:
-        pair = Pair(places.real(note["certificate"]), places.real(note["key"]), note["user_header"])
+        paths = places.real(note["certificate"]), places.real(note["key"])
+        pair = Pair(*paths, note["user_header"], note["group_header"])
     return Expectation(note["flags"], None, old, pair, note["manifest_text"], note["pod"], note["container"])
 
 
@@ -139,6 +141,7 @@ def _note(order: Order, text: str, old: Process | None) -> dict[str, t.Any]:
         "key": order.key,
         "flags": dict(order.flags),
         "user_header": order.user_header,
+        "group_header": order.group_header,
         "pod": order.pod,
         "container": order.container,
         "wait": order.wait,

@@ -8,15 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from .._argv import flag_values, last_value
-from .probe import Pair
+from .probe import ADMINISTRATORS, Pair
 
-__all__ = ["ADMINISTRATORS", "AGGREGATOR", "Login", "login_as", "pair_of"]
+__all__ = ["AGGREGATOR", "Login", "login_as", "pair_of"]
 
 # As whom kube-apiserver itself asks extension API servers whether they are there, by its front-proxy pair
 # (kube-aggregator, status/available_controller.go). The user alone may read nothing (tried on 1.20.2: 403 for the
 # ConfigMap, the APIServices and the metrics), so the group is needed.
 AGGREGATOR = "system:kube-aggregator"
-ADMINISTRATORS = "system:masters"
 
 
 class Login(t.NamedTuple):
@@ -40,10 +39,15 @@ def pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
     if not certificate or not key:
         return None
     inside = f"/proc/{pid}/root"
-    return Pair(inside + certificate, inside + key, _first(argv, "requestheader-username-headers", "X-Remote-User"))
+    return Pair(
+        inside + certificate,
+        inside + key,
+        _first(argv, "requestheader-username-headers", "X-Remote-User"),
+        _first(argv, "requestheader-group-headers", "X-Remote-Group"),
+    )
 
 
-def login_as(user: str, pair: Pair | None, argv: t.Sequence[str], given: t.Mapping[str, t.Any] | None) -> Login | None:
+def login_as(user: str, pair: Pair | None, given: t.Mapping[str, t.Any] | None) -> Login | None:
     """Give the way to ask a running kube-apiserver; None if there is none.
 
     user: in whose name, as an administrator; given: that user's own credentials, to take in place of the pair.
@@ -52,5 +56,5 @@ def login_as(user: str, pair: Pair | None, argv: t.Sequence[str], given: t.Mappi
         return Login(user, given.get("certificate"), given.get("key"), given.get("token"))
     if pair is None:
         return None
-    group_header = _first(argv, "requestheader-group-headers", "X-Remote-Group")
-    return Login(user, pair.certificate, pair.key, None, {pair.user_header: user, group_header: ADMINISTRATORS})
+    headers = {pair.user_header: user, pair.group_header: ADMINISTRATORS}
+    return Login(user, pair.certificate, pair.key, None, headers)

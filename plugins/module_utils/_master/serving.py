@@ -21,6 +21,9 @@ _PAUSE = 0.25
 # start or two can fail for no fault of the flags: the old process still holds the port.
 _STARTS = 3
 _SETTLED = 2.0
+# Where nobody may ask whether it is ready (401, 403), it must have answered for so long. A server answers before it
+# knows its roles, and says 403 until then.
+_UNTOLD = 10.0
 
 
 class Expectation(t.NamedTuple):
@@ -85,15 +88,24 @@ def _look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[
     return None, process, seen
 
 
+def _does_not_tell(seen: t.Mapping[str, t.Any] | None) -> bool:
+    """Tell whether a server that answers kept to itself whether it is ready."""
+    return seen is not None and not seen["ready"] and seen["reload_hook"] is None
+
+
 def wait_until_serving(expected: Expectation, places: Places, timeout: float) -> Outcome:
     """Wait up to ``timeout`` seconds. Ends early if the server keeps dying at its start."""
     began = time.monotonic()
     known = set(list_logs(places, expected.pod, expected.container))
     starts: list[str] = []  # the logs of the starts since then, in order
     gone_since: float | None = None
+    untold_since: float | None = None
     while True:
         missing, process, seen = _try_to_look(expected)
         now = time.monotonic()
+        untold_since = (untold_since or now) if missing is None and _does_not_tell(seen) else None
+        if untold_since is not None and now - untold_since < _UNTOLD:
+            missing = "it answers, but does not say whether it is ready"
         if missing is None:
             return Outcome(True, "", now - began, (), seen)
         starts += [

@@ -45,7 +45,7 @@ _END_SECONDS = 60.0
 
 def _login(process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapping[str, t.Any] | None) -> Login:
     argv = tuple(process["argv"])
-    login = login_as(user or CALLER, pair_of(argv, process["pid"]), argv, credentials)
+    login = login_as(user or CALLER, pair_of(argv, process["pid"]), credentials)
     if login is None:
         raise MasterError("The kube-apiserver of this master has no front-proxy pair to ask with.")
     return login

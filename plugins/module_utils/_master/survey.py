@@ -150,7 +150,7 @@ def survey(
         found["handshake"] = offered_client_cas(address, port)
         if pair is not None and probe["status"] is not None:
             found["without_user"] = _status_without_user(address, port, pair)
-        login = login_as(user or AGGREGATOR, pair, argv, credentials)
+        login = login_as(user or AGGREGATOR, pair, credentials)
         if login is not None:
             found["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
     return found

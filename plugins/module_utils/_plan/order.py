@@ -35,8 +35,10 @@ def build_order(
 
     contents: by path in the container, what to write, keys included; wait: seconds, 0 for not at all.
     """
-    header = flags.get("requestheader-username-headers", master.pod.flag("requestheader-username-headers"))
-    names = read_list(header) or ("X-Remote-User",)
+
+    def first(flag: str, default: str) -> str:
+        return (read_list(flags.get(flag, master.pod.flag(flag))) or (default,))[0]
+
     return {
         "manifest": master.facts["manifest"]["path"],
         "manifest_seen": master.facts["manifest"]["checksum"],
@@ -58,7 +60,8 @@ def build_order(
         "certificate": _host_path(master, flags, "proxy-client-cert-file"),
         "key": _host_path(master, flags, "proxy-client-key-file"),
         "flags": master.as_written(flags),
-        "user_header": names[0],
+        "user_header": first("requestheader-username-headers", "X-Remote-User"),
+        "group_header": first("requestheader-group-headers", "X-Remote-Group"),
         "pod": f"{master.pod.namespace}_{master.pod.name}",
         "container": master.pod.container,
         "wait": wait,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many masters are away at one moment, while something is done to them."""
+"""How many masters are away at one moment, because their kube-apiserver is restarted."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from dataclasses import dataclass, field
 
 from watch.master import Master
 
-__all__ = ["Absences", "Sample", "away_for_sure", "most_at_once"]
+__all__ = ["Absences", "Sample", "Span", "away_for_sure", "most_at_once"]
 
 PAUSE = 0.1  # seconds between two questions to one master
 
+Span = tuple[float, float]
+
 
 class Sample(t.NamedTuple):
-    """A question to a master: when it was asked and answered (seconds by time.monotonic()), and whether it serves."""
+    """A question to a master: when (seconds since the machine's start), and why it does not serve."""
 
     asked: float
     answered: float
-    serves: bool
+    missing: str
 
 
-def away_for_sure(samples: t.Sequence[Sample]) -> list[tuple[float, float]]:
+def away_for_sure(samples: t.Sequence[Sample]) -> list[Span]:
     """The spans in which a master certainly did not serve: between two answers that both say so, one after the other.
 
     A question can take seconds, so one answer alone says nothing of any moment.
     """
-    spans: list[tuple[float, float]] = []
+    spans: list[Span] = []
     failed: list[Sample] = []
-    for sample in [*samples, Sample(0, 0, True)]:
-        if not sample.serves:
+    for sample in [*samples, Sample(0, 0, "")]:
+        if sample.missing:
             failed.append(sample)
             continue
         if len(failed) > 1 and failed[0].answered < failed[-1].asked:
@@ -42,10 +44,13 @@ def away_for_sure(samples: t.Sequence[Sample]) -> list[tuple[float, float]]:
     return spans
 
 
-def most_at_once(masters: t.Iterable[t.Sequence[Sample]]) -> int:
-    """How many of these masters were away at one moment, at most."""
-    spans = [span for samples in masters for span in away_for_sure(samples)]
+def most_at_once(spans: t.Collection[Span]) -> int:
+    """How many of these spans share a moment, at most."""
     return max((sum(begin <= other < end for begin, end in spans) for other, _end in spans), default=0)
+
+
+def _now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass
@@ -70,12 +75,21 @@ class Absences:
 
     def _follow(self, master: Master) -> None:
         while not self._ending.is_set():
-            asked = time.monotonic()
-            serves = master.is_ready()
-            self.samples[master.name].append(Sample(asked, time.monotonic(), serves))
+            asked = _now()
+            missing = master.why_not_ready()
+            self.samples[master.name].append(Sample(asked, _now(), missing))
             self._ending.wait(PAUSE)
 
-    @property
-    def most_at_once(self) -> int:
-        """How many masters were away at one moment, at most."""
-        return most_at_once(self.samples.values())
+    def around(self, name: str, moment: float) -> Span | None:
+        """The span in which a master was away at this moment: of the start of a process, its restart.
+
+        Others are not of interest: on a busy machine etcd is slow now and then, and no master is ready for a second.
+        """
+        spans = away_for_sure(self.samples[name])
+        return next(((begin, end) for begin, end in spans if begin <= moment <= end), None)
+
+    def told(self, name: str) -> str:
+        """What a master lacked, and when."""
+        return "\n".join(
+            f"{name} {one.asked:.2f}-{one.answered:.2f} {one.missing}" for one in self.samples[name] if one.missing
+        )

@@ -59,8 +59,12 @@ class Client:
         finally:
             connection.close()
 
-    def is_ready(self, address: str, *, port: int = 6443) -> bool:
+    def why_not_ready(self, address: str) -> str:
+        """Why a kube-apiserver does not serve; nothing if it does."""
         try:
-            return self.get(address, "/readyz", port=port, timeout=3).status == 200
-        except (OSError, http.client.HTTPException):
-            return False
+            answer = self.get(address, "/readyz", timeout=3)
+        except (OSError, http.client.HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        # a line for each check; those that failed begin with [-]
+        failed = [line for line in answer.body.splitlines() if line.startswith("[-]")]
+        return "" if answer.status == 200 else f"HTTP {answer.status} {' '.join(failed)}"

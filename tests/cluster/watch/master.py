@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
@@ -84,6 +85,11 @@ class ApiServer:
     argv: tuple[str, ...]
 
     @property
+    def started(self) -> float:
+        """The same in seconds."""
+        return self.start / os.sysconf("SC_CLK_TCK")
+
+    @property
     def flags(self) -> dict[str, str]:
         """Its flags by name; the last one counts."""
         return {word[2:].partition("=")[0]: word.partition("=")[2] for word in self.argv if word.startswith("--")}
@@ -119,7 +125,11 @@ class Master:
         return {folder.name.rpartition("_")[2] for folder in folders}
 
     def is_ready(self) -> bool:
-        return self._client.is_ready(self.address)
+        return not self.why_not_ready()
+
+    def why_not_ready(self) -> str:
+        """Why its kube-apiserver does not serve; nothing if it does."""
+        return self._client.why_not_ready(self.address)
 
     def runs_its_manifest(self) -> bool:
         """Whether one kube-apiserver runs, newer than the last manifest by hand, with its flags, and is ready."""

@@ -76,6 +76,7 @@ class Server:
         self.ready = 200
         self.anonymous = True
         self.forbidding = False  # /version to those whom it knows
+        self.knows_roles = True  # if not, everybody but the administrators is forbidden everything
         self.body = HOOK
         self.trusted_issuer = trusted
         self.asked: t.List[t.Tuple[str, t.Optional[str]]] = []
@@ -94,8 +95,9 @@ class Server:
                     status = 200 if user and issuer == server.issuer else 401
                 elif not server.anonymous:
                     status = 401
-                if status == 200 and user and server.forbidding and self.path == "/version":
-                    status, body = 403, json.dumps({"message": f'User "{user}" cannot get path "/version"'})
+                stranger = not server.knows_roles and self.headers.get("X-Remote-Group") != "system:masters"
+                if status == 200 and (stranger or (user and server.forbidding and self.path == "/version")):
+                    status, body = 403, json.dumps({"message": f'User "{user}" cannot get path "{self.path}"'})
                 elif status == 200 and self.path.startswith("/readyz"):
                     status, body = server.ready, server.body
                 elif status == 200:
@@ -218,3 +220,4 @@ def only_marked(monkeypatch: pytest.MonkeyPatch, marker: str) -> None:
         monkeypatch.setattr(module, "list_processes", list_marked)
     monkeypatch.setattr(serving, "_PAUSE", 0.02)
     monkeypatch.setattr(serving, "_SETTLED", 0.1)
+    monkeypatch.setattr(serving, "_UNTOLD", 0.2)

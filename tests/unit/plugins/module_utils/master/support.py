@@ -146,6 +146,7 @@ class Sandbox:
             "key": KEY,
             "flags": {},
             "user_header": "X-Remote-User",
+            "group_header": "X-Remote-Group",
             "pod": "kube-system_kube-apiserver",
             "container": "kube-apiserver",
             "wait": 0.0,

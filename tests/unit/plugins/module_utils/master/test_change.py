@@ -322,6 +322,7 @@ class TestOrders:
             "key": None,
             "flags": {},
             "user_header": "X",
+            "group_header": "X-Group",
             "pod": "p",
             "container": "c",
             "wait": 300.0,

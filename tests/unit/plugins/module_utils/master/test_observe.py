@@ -368,9 +368,10 @@ class TestLive:
             return pair_of(("kube-apiserver", *flags), 7)
 
         both = ("--proxy-client-cert-file=/a", "--proxy-client-key-file=/b")
-        assert pair(*both) == ("/proc/7/root/a", "/proc/7/root/b", "X-Remote-User")
+        assert pair(*both) == ("/proc/7/root/a", "/proc/7/root/b", "X-Remote-User", "X-Remote-Group")
         assert pair(*both, "--requestheader-username-headers=X-A,X-B").user_header == "X-A"
         assert pair(*both, "--requestheader-username-headers=").user_header == "X-Remote-User"
+        assert pair(*both, "--requestheader-group-headers=X-A,X-B").group_header == "X-A"
         assert pair(both[0]) is None and pair(both[1]) is None and pair() is None
 
     def test_what_the_container_sees(self, tmp_path: Path) -> None:

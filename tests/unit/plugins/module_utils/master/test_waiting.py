@@ -177,12 +177,43 @@ def test_it_is_not_back_either(live: Live) -> None:
     check_old(live, state)
 
 
+def test_a_server_that_knows_no_roles_yet_does_not_serve(live: Live) -> None:
+    """Just begun to answer, it says 403 to everybody, which some clusters say for good."""
+
+    def begin(text: str) -> None:
+        if text == GOOD:
+            live.server.knows_roles, live.server.ready = False, 500
+            threading.Timer(0.8, finish).start()
+
+    def finish() -> None:
+        live.server.knows_roles, live.server.ready = True, 200
+
+    live.kubelet.react = begin
+    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    assert not result.get("failed") and result["probe"]["ready"]
+    assert live.server.ready == 200
+
+
 @pytest.mark.parametrize("anonymous", [False, True])
 def test_it_may_refuse_strangers(live: Live, anonymous: bool) -> None:
-    """With anonymous requests off, /readyz says 401, which counts as an answer."""
+    """Who is known by the pair hears whether it is ready, also where anonymous requests are off (401)."""
     live.server.anonymous = anonymous
-    live.server.ready = 200 if anonymous else 403
-    assert not change(live.order(NEW, GOOD), live.sandbox.places).get("failed")
+    assert change(live.order(NEW, GOOD), live.sandbox.places)["probe"]["ready"]
+
+
+def test_where_nobody_may_ask_it_must_answer_for_a_while(live: Live) -> None:
+    live.server.ready = 403
+    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    assert not result.get("failed") and not result["probe"]["ready"]
+    assert result["seconds"] >= serving._UNTOLD
+
+
+def test_an_answer_that_does_not_tell_is_not_enough(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.server.ready = 403
+    monkeypatch.setattr(serving, "_UNTOLD", 60.0)
+    live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
+    result = change(live.order(NEW, GOOD, wait=0.5), live.sandbox.places)
+    assert result["rolled_back"] and "it answers, but does not say whether it is ready" in result["msg"]
 
 
 def test_nobody_thought_of_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ def lay_pair(folder: Path, made: support.Generation, header: str = "X-Remote-Use
     folder.mkdir(exist_ok=True)
     (folder / "crt").write_bytes(made.certificate)
     (folder / "key").write_bytes(made.key)
-    return Pair(str(folder / "crt"), str(folder / "key"), header)
+    return Pair(str(folder / "crt"), str(folder / "key"), header, "X-Remote-Group")
 
 
 class TestProbe:
@@ -201,6 +201,14 @@ class TestProbe:
         assert (found["accepted"], found["status"], found["ready"], found["error"]) == (True, 403, True, None)
         # and to whom it does not know, it says nothing of the name
         assert ask("127.0.0.1", server.port, lay_pair(tmp_path, OLD))["accepted"] is False
+
+    def test_readiness_is_asked_in_the_name_of_the_administrators(self, server: machine.Server, tmp_path: Path) -> None:
+        """A server that knows no roles yet says 403 to everybody else."""
+        server.knows_roles, server.ready = False, 500
+        found = ask("127.0.0.1", server.port, lay_pair(tmp_path, NEW))
+        assert (found["accepted"], found["ready"], found["reload_hook"]) == (True, False, True)
+        unknown = ask("127.0.0.1", server.port, None)
+        assert (unknown["answers"], unknown["ready"], unknown["reload_hook"]) == (True, False, None)
 
     def test_another_header(self, server: machine.Server, tmp_path: Path) -> None:
         assert ask("127.0.0.1", server.port, lay_pair(tmp_path, NEW, "X-Other"))["accepted"] is False

@@ -269,11 +269,17 @@ def test_an_order_names_the_state_of_the_files_that_it_replaces() -> None:
     assert file["seen"] == fake.observe()["files"][CRT]["stamp"]
 
 
-def test_an_order_uses_the_header_that_the_server_reads() -> None:
-    header = "requestheader-username-headers"
-    assert order(kubeadm(flags={header: "X-Mine,X-Remote-User"}), flags={})["user_header"] == "X-Mine"
-    assert order(kubeadm(flags={header: "X-Mine"}))["user_header"] == "X-Remote-User"
-    assert order(master(), flags={})["user_header"] == "X-Remote-User"
+@pytest.mark.parametrize(
+    ("flag", "option", "usual"),
+    [
+        ("requestheader-username-headers", "user_header", "X-Remote-User"),
+        ("requestheader-group-headers", "group_header", "X-Remote-Group"),
+    ],
+)
+def test_an_order_uses_the_header_that_the_server_reads(flag: str, option: str, usual: str) -> None:
+    assert order(kubeadm(flags={flag: f"X-Mine,{usual}"}), flags={})[option] == "X-Mine"
+    assert order(kubeadm(flags={flag: "X-Mine"}))[option] == usual
+    assert order(master(), flags={})[option] == usual
 
 
 def test_an_order_names_the_files_that_flags_name_now_where_none_is_asked_for() -> None:
