@@ -53,7 +53,7 @@ def test_what_a_killed_bed_leaves_is_removed_by_the_next_one(cluster: Cluster) -
     assert processes(names) and traces(names)
     os.kill(held.pid, signal.SIGKILL)
     held.wait()
-    wait_for(lambda: not processes(names), "the node ends with the run that booted it", seconds=10)
+    wait_for(lambda: not processes(names), "the node ends with the run that booted it", seconds=60)
     assert traces(names)
     with Testbed() as other:
         other.add_node()

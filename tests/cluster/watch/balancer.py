@@ -56,7 +56,7 @@ class LoadBalancer:
         node.path("/etc/haproxy/masters.cfg").write_text(text, encoding="utf-8")
         self._node = node
         node.run("haproxy", "-D", "-f", "/etc/haproxy/masters.cfg", "-p", "/run/haproxy-masters.pid")
-        wait_for(self._listens, "haproxy listens", seconds=10)
+        wait_for(self._listens, "haproxy listens", seconds=60)
 
     def _listens(self) -> bool:
         try:

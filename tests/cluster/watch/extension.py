@@ -108,7 +108,7 @@ class SampleApiServer:
         objects = _objects(address, self.port, authority)
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         self._bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
-        wait_for(self._may_read, "the service account may read what it needs at its start", seconds=30)
+        wait_for(self._may_read, "the service account may read what it needs at its start", seconds=60)
         etcd = self._start_etcd()
         kubeconfig = str(self._kubeconfig())
         policy = self._folder / "policy.json"
@@ -187,7 +187,7 @@ class SampleApiServer:
         """Of the service account, whose token the cluster makes."""
         bed = self._bed
         secret = (f"--namespace={NAMESPACE}", "get", "secret", TOKEN, "--output=jsonpath={.data.token}")
-        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=30)
+        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=60)
         token = base64.b64decode(bed.kubectl(*secret)).decode()
         authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
         server = f"https://{bed.nodes[0].address}:6443"

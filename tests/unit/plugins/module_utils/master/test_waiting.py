@@ -212,7 +212,7 @@ def test_an_answer_that_does_not_tell_is_not_enough(live: Live, monkeypatch: pyt
     live.server.ready = 403
     monkeypatch.setattr(serving, "_UNTOLD", 60.0)
     live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
-    result = change(live.order(NEW, GOOD, wait=0.5), live.sandbox.places)
+    result = change(live.order(NEW, GOOD, wait=2), live.sandbox.places)
     assert result["rolled_back"] and "it answers, but does not say whether it is ready" in result["msg"]
 
 
