@@ -15,7 +15,7 @@ help:
 	@echo 'make test         run all tests; make test ONLY="units docs" runs these'
 	@echo 'make list         list the test sessions'
 	@echo 'make lint         the quick ones: style, types, documentation, licences, changelog'
-	@echo 'make units        unit tests on every Python that is installed'
+	@echo 'make units        unit tests on the oldest and the newest Python that are installed'
 	@echo 'make sanity       ansible-test sanity'
 	@echo 'make integration  modules, role and playbook on this machine'
 	@echo 'make real         a real etcd and kube-apiserver'

@@ -91,10 +91,11 @@ def leave_out(session: nox.Session, reason: str) -> None:
     session.skip(reason)
 
 
-def ansible_test(box: Box, command: str, *arguments: str) -> None:
+def ansible_test(box: Box, command: str, *arguments: str, only_ends: bool = False) -> None:
     """Run ansible-test in the copy, and count its tests.
 
-    The versions of Python that it wants and does not find are noted as left out.
+    only_ends: on the oldest and the newest Python that are installed, if no option says otherwise, in place of all. The
+    versions of Python that it wants and does not find are noted as left out.
     """
     package = box.output(
         "python", "-c", "import ansible_test, json; from ansible_test._util.target.common import constants as c;"
@@ -102,13 +103,17 @@ def ansible_test(box: Box, command: str, *arguments: str) -> None:
     )  # fmt: skip
     folder, versions = json.loads(package)
     add_bootstrap(box.root / "home", str(box.folder / "bin" / "python"), pathlib.Path(folder))
+    missing = [version for version in versions if version not in survey()[0]]
+    installed = [version for version in versions if version not in missing]
+    ends = sorted({*installed[:1], *installed[-1:]}) if only_ends and not box.session.posargs else []
     output = box.tree / "tests" / "output"
     for kind in ("junit", "data"):
         shutil.rmtree(output / kind, ignore_errors=True)
     tally = Tally()
     try:
         words = ("--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
-        box.run("ansible-test", command, *words)
+        for python in [("--python", version) for version in ends] or [()]:
+            box.run("ansible-test", command, *python, *words)
     finally:
         if command == "integration":
             # one for each target: its JUnit reports have one for each task, rescued ones among the failures
@@ -116,6 +121,5 @@ def ansible_test(box: Box, command: str, *arguments: str) -> None:
                 tally.passed += len(json.loads(report.read_text(encoding="utf-8"))["targets"])
         else:
             tally.add_junit(sorted(output.glob("junit/*.xml")))
-            missing = [version for version in versions if version not in survey()[0]]
             tally.left_out += [f"Python {', '.join(missing)}: not installed"] if missing else []
         tally.save(box.session.name)
