@@ -75,10 +75,13 @@ def test_every_apiserver_was_restarted_once(cluster: Cluster, roll: Roll) -> Non
     for master in cluster.masters:
         before, after = roll.before[master.name], roll.after[master.name]
         assert before.start < after.start
-        # one new pod, and of it one container: the log of a second would be 1.log
+        # one new pod, and of it one container that served, with the last log
         assert master.pods() - roll.pods[master.name] == {after.pod}
         folder = f"/var/log/pods/kube-system_kube-apiserver-{master.name}_{after.pod}/kube-apiserver"
-        assert [path.name for path in master.node.path(folder).iterdir()] == ["0.log"]
+        logs = sorted(master.node.path(folder).iterdir(), key=lambda path: int(path.stem))
+        # the kubelet of 1.20 can be too quick: the old server still holds the port, and the first start fails at once
+        assert all("address already in use" in path.read_text(encoding="utf-8") for path in logs[:-1])
+        assert len(logs) <= 3
 
 
 def test_no_master_is_begun_before_the_last_is_ready(roll: Roll) -> None:
