@@ -106,13 +106,14 @@ def ansible_test(box: Box, command: str, *arguments: str, only_ends: bool = Fals
     missing = [version for version in versions if version not in survey()[0]]
     installed = [version for version in versions if version not in missing]
     ends = sorted({*installed[:1], *installed[-1:]}) if only_ends and not box.session.posargs else []
+    choices: list[list[str]] = [["--python", version] for version in ends] or [[]]
     output = box.tree / "tests" / "output"
     for kind in ("junit", "data"):
         shutil.rmtree(output / kind, ignore_errors=True)
     tally = Tally()
     try:
         words = ("--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
-        for python in [("--python", version) for version in ends] or [()]:
+        for python in choices:
             box.run("ansible-test", command, *python, *words)
     finally:
         if command == "integration":
