@@ -107,7 +107,8 @@ options:
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait.
+      - For how many seconds to wait. A kube-apiserver that forbids everybody to ask whether it is ready must have
+        answered for ten of them.
     type: int
     default: 300
   lock_timeout:

@@ -13,7 +13,8 @@ description:
     pod manifest and its folder, the running kube-apiserver, the files that its flags name, and evidence for kube-proxy
     beside it.
   - It asks the running kube-apiserver, on an address of the master itself, whether it accepts the proxy-client pair
-    that it is configured with.
+    that it is configured with. Where it does, whether it is ready is asked with that pair, in the group
+    C(system:masters).
   - Needs nothing on the master but Python 3.8 or newer, and the rights of root.
   - Of a private key nothing is told but its mode and owner, and with which certificate it loads.
 extends_documentation_fragment:

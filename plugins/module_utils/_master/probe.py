@@ -16,8 +16,9 @@ __all__ = ["ADMINISTRATORS", "PROBE_USER", "Pair", "ask"]
 
 # Who the probe says it is: no such user exists, and /version needs no right but being authenticated.
 PROBE_USER = "kubeops:aggregation-layer:probe"
-# In whose name /readyz is asked. A server that has just begun to answer knows no roles yet and says 403 to everybody
-# else, and some clusters forbid it to strangers for good: only this group always hears whether it is ready.
+# The group in whose name /readyz is asked. A server that has just begun to answer knows no roles yet and says 403 to
+# everybody else, and some clusters forbid it to strangers for good: only this group always hears whether it is ready
+# (staging/src/k8s.io/apiserver/pkg/server/config.go, AuthorizeClientBearerToken; tried on 1.20.2).
 ADMINISTRATORS = "system:masters"
 _SECONDS = 5
 _RELOAD_HOOK = "aggregator-reload-proxy-client-cert"
@@ -63,8 +64,9 @@ def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
 
     Returns ``address``, ``port``; ``accepted`` (True: ``GET /version`` with the pair and a user's name gave 200, or
     403 for this user; False: it gave anything else; None: not asked, for want of a pair that loads, or not answered);
-    ``status`` (of that answer), ``ready`` (``/readyz`` answered 200), ``answers`` (any HTTP answer came: 401 and 403
-    count), ``reload_hook`` (the server says that a proxy-client pair is configured; None if it did not tell),
+    ``status`` (of that answer), ``ready`` (``/readyz`` answered 200; asked as an administrator where the pair is
+    accepted, else without a name), ``answers`` (any HTTP answer came: 401 and 403 count), ``reload_hook`` (the server
+    says that a proxy-client pair is configured; None if it did not tell, nor whether it is ready),
     ``version`` (``v1.36.2``) and ``error`` (why there was no answer).
     """
     found: dict[str, t.Any] = {
