@@ -5,24 +5,29 @@
 
 from __future__ import annotations
 
-import json
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import Observation, read_observation
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import write_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.outcome import Outcome, read_outcome, read_recovered
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.carried import read_flags
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_flags
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError, printable
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
+
+T = t.TypeVar("T")
 
 _MODULE = "kubeops.aggregation_layer.apiserver"
 _INFO = "kubeops.aggregation_layer.apiserver_info"
@@ -35,7 +40,7 @@ def _impatience(arguments: t.Mapping[str, t.Any]) -> str | None:
     return None
 
 
-class ActionModule(ActionBase):
+class ActionModule(MasterAction):
     """Bring one master to a wanted state."""
 
     TRANSFERS_FILES = False
@@ -62,30 +67,28 @@ class ActionModule(ActionBase):
             problem = leak() or _impatience(arguments)
             if problem:
                 raise PlanError(problem)
-            return {**result, **self._work(arguments, variables)}
-        except (ManifestError, PkiError, PlanError) as error:
+            return {**result, **self._work(arguments, variables), **self.interpreter}
+        except NoAnswer as error:
+            return {**result, **error.as_result(), **self.interpreter}
+        except UserError as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "changed": False, "msg": str(error)}
 
     def _work(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        facts = arguments["observed"] or self._observe(arguments, variables)
-        if facts.get("failed") or facts.get("unreachable"):
-            return facts
+        seen = self._given(arguments["observed"]) if arguments["observed"] else self._observe(arguments, variables)
         recovered: dict[str, t.Any] = {}
-        if facts.get("pending") and not self._task.check_mode:
-            done = self._send({"recover": True}, arguments, variables)
-            if done.get("failed") or done.get("unreachable"):
-                return done
-            recovered = {"recovered": done["msg"], "changed": True}
-            facts = self._observe(arguments, variables)
-            if facts.get("failed") or facts.get("unreachable"):
-                return facts
-        master = self._read(facts, arguments)
+        if seen["pending"] and not self._task.check_mode:
+            told = self._send({"recover": True}, arguments, variables, read_recovered)
+            if told.get("failed"):
+                return {"failed": True, "changed": told["changed"], "msg": printable(told["msg"])}
+            recovered = {"recovered": printable(told["msg"]), "changed": True}
+            seen = self._observe(arguments, variables)
+        master = self._read(seen, arguments)
         flags = read_flags(arguments["flags"])
         wishes, contents = read_files(arguments["files"], self._find_source, checking=self._task.check_mode)
         change = decide_change(master, flags, wishes, container=arguments["container"])
         result = {**self._report(master, change), **recovered}
-        if facts.get("pending") and self._task.check_mode:
+        if seen["pending"] and self._task.check_mode:
             result.update(changed=True, recovered="A change that was cut off would be finished first.")
         waits = arguments["wait"] and master.live
         if self._task.check_mode or (change.empty and not (waits and unproven(master, flags))):
@@ -98,19 +101,31 @@ class ActionModule(ActionBase):
             wait=arguments["wait_timeout"] if waits else 0,
             lock_timeout=arguments["lock_timeout"],
         )
-        done = self._send({"order": json.dumps(order)}, arguments, variables)
-        return self._merge(result, done)
+        outcome = self._send({"order": write_order(order)}, arguments, variables, read_outcome)
+        return self._merge(result, outcome)
 
-    def _observe(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _given(self, observed: t.Mapping[str, t.Any]) -> Observation:
+        """Read an observation that an earlier task registered. Raises PlanError."""
+        found = plain(observed)
+        if found.get("failed") or found.get("unreachable"):
+            raise PlanError(f"This master could not be looked at: {found.get('msg') or 'no reason was given'}")
+        try:
+            return read_observation(found)
+        except ContractError as error:
+            raise PlanError(
+                f"The option observed is no result of apiserver_info of this release of the collection ({error}); give "
+                "one, or leave it out."
+            ) from None
+
+    def _observe(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> Observation:
         asked = {name: arguments[name] for name in ("manifest", "root", "lock_timeout")}
         asked["controller_clock"] = time.time()
         asked["paths"] = [str(file["path"]) for file in arguments["files"] if file.get("path")]
-        result: dict[str, t.Any] = self._execute_module(module_name=_INFO, module_args=asked, task_vars=variables)
-        return result
+        return self.ask(_INFO, asked, variables, read_observation)
 
-    def _read(self, facts: dict[str, t.Any], arguments: dict[str, t.Any]) -> Master:
+    def _read(self, seen: Observation, arguments: dict[str, t.Any]) -> Master:
         return read_master(
-            "this master", facts, container=arguments["container"], now=utc_now(), backdate=BACKDATE.total_seconds()
+            "this master", seen, container=arguments["container"], now=utc_now(), backdate=BACKDATE.total_seconds()
         )
 
     def _find_source(self, source: str) -> str:
@@ -118,25 +133,26 @@ class ActionModule(ActionBase):
         return path
 
     def _send(
-        self, what: dict[str, t.Any], arguments: dict[str, t.Any], variables: dict[str, t.Any]
-    ) -> dict[str, t.Any]:
+        self,
+        what: dict[str, t.Any],
+        arguments: dict[str, t.Any],
+        variables: dict[str, t.Any],
+        reader: t.Callable[[t.Any], T],
+    ) -> T:
         """Have the module do its work. What it may get, a private key, must not touch the master's disk on its way."""
         send_in_memory(self._connection, "a private key")
         asked = {"root": arguments["root"], "lock_timeout": arguments["lock_timeout"], **what}
-        result: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)
-        result.pop("invocation", None)
-        if result.get("failed") and "module_stdout" in result:
-            result["msg"] = (
-                f"The module on the master was cut off (exit status {result.get('rc')}); what it began goes on there "
-                "by itself: run again, and the next run waits for it, or finishes it."
-            )
-        return result
+        cut_off = (
+            "The module on the master was cut off; what it began goes on there by itself: run again, and the next run "
+            "waits for it, or finishes it."
+        )
+        return self.ask(_MODULE, asked, variables, reader, silence=cut_off, reads_failures=True)
 
     def _report(self, master: Master, change: MasterChange) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {
             "changed": not change.empty,
             "reasons": [*change.reasons, *change.flag_reasons],
-            "files": [write.host for write in change.files],
+            "files": [master.seen(wish.path).host for wish in change.files],
             "manifest_changed": change.text is not None,
             "restart": change.restart,
         }
@@ -145,7 +161,20 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _merge(result: dict[str, t.Any], done: dict[str, t.Any]) -> dict[str, t.Any]:
-        changed = bool(done.get("changed") or result.get("recovered"))
-        done.pop("manifest", None)
-        return {**result, **done, "changed": changed}
+    def _merge(result: dict[str, t.Any], outcome: Outcome) -> dict[str, t.Any]:
+        """Put what was decided and what came of it together."""
+        merged = {
+            **result,
+            "changed": bool(outcome["changed"] or result.get("recovered")),
+            "files": outcome["files"],
+            "restarted": outcome["restarted"],
+            "rolled_back": outcome["rolled_back"],
+        }
+        for name in ("seconds", "backup"):
+            if name in outcome:
+                merged[name] = outcome[name]  # type: ignore[literal-required]
+        if "last_words" in outcome:
+            merged["last_words"] = [printable(line) for line in outcome["last_words"]]
+        if outcome.get("failed"):
+            merged.update(failed=True, msg=printable(outcome.get("msg") or "It failed without a word."))
+        return merged

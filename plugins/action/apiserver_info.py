@@ -1,21 +1,32 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the module as it is, and say in a sentence why it could not even start."""
+"""Look at the kube-apiserver of one master, and keep only what the contract knows of its answer."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._spec import take_spec
+
+_MODULE = "kubeops.aggregation_layer.apiserver_info"
 
 
-class ActionModule(ActionBase):
+class ActionModule(MasterAction):
     """Look at one master."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Run the module; a Python that cannot run it prints no result, and the reason on its error output."""
+        """Run the module once."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        done = self._execute_module(task_vars=task_vars)
-        return {**result, **explain_silence(done)}
+        asked, spec = dict(self._task.args), {}
+        try:
+            spec = take_spec(asked)
+            seen: t.Mapping[str, t.Any] = self.ask(_MODULE, asked, task_vars, read_observation)
+        except PlanError as error:
+            return {**result, "failed": True, "changed": False, "msg": str(error)}
+        except NoAnswer as problem:
+            return {**result, **problem.as_result(), "spec": spec, **self.interpreter}
+        return {**result, **seen, "changed": False, "spec": spec, **self.interpreter}

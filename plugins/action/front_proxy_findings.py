@@ -15,50 +15,47 @@ from ansible import constants as C
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell, UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 
 display = Display()
 
-# Under this name the role keeps the observations, and hosts tell which cluster they belong to.
-_OBSERVED = "front_proxy__surveyed"
+# By this variable hosts tell which cluster they belong to.
 _CLUSTER = "front_proxy_cluster"
-_SMOKE = ("front_proxy__smoke_begun", "front_proxy__smoke_asked", "front_proxy__smoke_ended")
 # The default of front_proxy_hosts, and options of the command line that the next call needs, too.
 _HOSTS = "masters"
 _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
-def _smoke(variables: t.Mapping[str, t.Any]) -> Smoke | None:
-    """What came of the smoke test on a master; None if there was none."""
-    steps = [plain(variables.get(step) or {}) for step in _SMOKE]
-    return Smoke(*steps) if any(step and not step.get("skipped") for step in steps) else None
+def _seen(name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool) -> Seen:
+    found = plain(variables.get(arguments["observed_var"]) or {})
+    spec = found.get("spec") or {}
+    cluster = str(spec.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
+    if found.get("failed") or found.get("unreachable"):
+        why = str(found.get("msg") or "no reason was given").strip()
+        return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
+    if not found:
+        return Seen(name, cluster, None, "it was not looked at", left_out=not active)
+    container = str(spec.get("container") or "kube-apiserver")
+    try:
+        return Seen(name, cluster, read_survey(found), "", container, smoke=read_smoke(variables, arguments))
+    except ContractError as error:
+        return Seen(name, cluster, None, f"what was registered is no result of aggregation_layer_info ({error})")
 
 
-def _seen(name: str, variables: t.Mapping[str, t.Any], active: bool) -> Seen:
-    found = plain(variables.get(_OBSERVED) or {})
-    carried = found.get("carry") or {}
-    cluster = str(carried.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
-    if found.get("manifest") and not found.get("failed"):
-        container = str(carried.get("container") or "kube-apiserver")
-        return Seen(name, cluster, found, "", container, smoke=_smoke(variables))
-    if not found and not active:
-        return Seen(name, cluster, None, left_out=True)
-    why = str(found.get("msg") or "it was not looked at").strip()
-    return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
-
-
-def _command(variables: t.Mapping[str, t.Any]) -> str:
+def _command(variables: t.Mapping[str, t.Any]) -> Shell:
     """The command line that configures the masters of this run in the way in which it was called, to be pasted.
 
     Of extra variables only the group of hosts: others may be secrets.
@@ -71,7 +68,7 @@ def _command(variables: t.Mapping[str, t.Any]) -> str:
     words.append(CONFIGURE)
     hosts = str(variables.get("front_proxy_hosts") or _HOSTS)
     words += [f"-e front_proxy_hosts={shlex.quote(hosts)}"] if hosts != _HOSTS else []
-    return " ".join(words)
+    return Shell(" ".join(words))
 
 
 def _report(verdict: Verdict, result: t.Mapping[str, t.Any]) -> str:
@@ -115,12 +112,14 @@ class ActionModule(ActionBase):
                 "report": {"type": "path"},
                 "show": {"type": "bool", "default": True},
                 "members": {"type": "list", "elements": "str", "default": []},
+                "observed_var": {"type": "str", "required": True},
+                "smoke_vars": {"type": "dict", "default": {}},
             }
         )
         try:
             require()
             return {**result, "changed": False, **self._judge(arguments, variables)}
-        except (PkiError, PlanError) as error:
+        except UserError as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "msg": str(error)}
 
@@ -128,7 +127,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         active = {str(name) for name in variables["ansible_play_batch"]}
         names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
-        seen = [_seen(name, hostvars[name], name in active) for name in names if name in hostvars]
+        seen = [_seen(name, hostvars[name], arguments, name in active) for name in names if name in hostvars]
         verdict = judge(seen, command=_command(variables), target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = arguments["fail_on"] != "never" and worst and rank(worst.severity) <= rank(arguments["fail_on"])

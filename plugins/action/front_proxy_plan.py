@@ -8,27 +8,32 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import read_folder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.carried import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_settings, read_wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak, unfit_strategy
 
-# Under these names the role keeps the observations, and hosts tell which cluster they belong to.
-_OBSERVED = "front_proxy__observed"
+# By this variable hosts tell which cluster they belong to.
 _CLUSTER = "front_proxy_cluster"
 
 
 def _report(
-    name: str, variables: t.Mapping[str, t.Any], active: bool, lost: bool, looked: t.Mapping[str, t.Any] | None
+    name: str,
+    variables: t.Mapping[str, t.Any],
+    observed: t.Mapping[str, t.Any] | None,
+    active: bool,
+    lost: bool,
+    looked: t.Mapping[str, t.Any] | None,
 ) -> Report:
-    observed = variables.get(_OBSERVED)
-    fresh = observed is not None
-    found = plain(observed if fresh else looked or {})
+    fresh = bool(observed)
+    found = plain(observed or looked or {})
     failure = ""
     if found.get("unreachable"):
         why = found.get("msg", "no reason given")
@@ -39,17 +44,21 @@ def _report(
         failure = (
             f"{name} failed earlier in this run; mend that, or leave it out with --limit '!{name}', and run again."
         )
-    facts = found if found.get("manifest") and not failure else None
-    carried = found.get("carry") or {}
-    wish = settings = None
-    if facts and carried:
+    # the option spec of the task that looked: it has never been on a master
+    spec = found.get("spec") or {}
+    facts = wish = settings = None
+    if found and not failure:
         try:
-            wish, settings = read_wish(carried), read_settings(carried)
+            facts = read_observation(found)
+            if spec:
+                wish, settings = read_wish(spec), read_settings(spec)
+        except ContractError as error:
+            failure = f"What was registered for {name} is no result of apiserver_info of this release ({error})."
         except PlanError as error:
             facts, failure = None, str(error)
     return Report(
         name=name,
-        cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or ""),
+        cluster=str(spec.get("cluster") or variables.get(_CLUSTER) or ""),
         # one that failed is no longer active, and stops its cluster all the same
         targeted=active or lost or (fresh and bool(failure)),
         facts=facts,
@@ -89,6 +98,7 @@ class ActionModule(ActionBase):
                 "members": {"type": "list", "elements": "str", "required": True},
                 "pattern": {"type": "str", "default": "masters"},
                 "looked": {"type": "list", "elements": "dict", "default": []},
+                "observed_var": {"type": "str", "required": True},
             }
         )
         active = list(variables["ansible_play_batch"])
@@ -103,13 +113,20 @@ class ActionModule(ActionBase):
             if problem:
                 raise PlanError(problem)
             reports = [
-                _report(str(name), hostvars[name], name in active, name in lost, looked.get(name))
+                _report(
+                    str(name),
+                    hostvars[name],
+                    hostvars[name].get(arguments["observed_var"]),
+                    name in active,
+                    name in lost,
+                    looked.get(name),
+                )
                 for name in members
                 if name in hostvars
             ]
             doubt = _doubt(arguments["pattern"], arguments["members"], active, hostvars)
             plan = plan_clusters(reports, read_folder=read_folder, now=utc_now(), doubt=doubt)
-        except (PkiError, PlanError) as error:
+        except UserError as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, **plan}

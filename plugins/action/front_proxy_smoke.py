@@ -9,38 +9,53 @@ import secrets
 import typing as t
 from datetime import timedelta
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import Survey, read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke_objects import (
     NAMESPACE,
+    group_of,
     service_of,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.throw_away import throw_away_pair
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import read_kubeconfig
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (
+    read_kubeconfig,
+    refuse_for_several_clusters,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._silence import explain_silence
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import STEPS
 
 _MODULE = "kubeops.aggregation_layer.front_proxy_smoke"
-# Under these names the role keeps what was observed, and what came of the first step.
-_OBSERVED, _BEGUN = "front_proxy__surveyed", "front_proxy__smoke_begun"
 # A step takes half a minute at the most; forks do the masters in turns.
 _LIFE, _LIFE_OF_A_MASTER = 120, 30
 
 
-def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = plain(variables.get(_OBSERVED) or {})
-    return {} if found.get("failed") or found.get("unreachable") else found
+class _Member(t.NamedTuple):
+    """A master that could be looked at. cluster: as the variables of its host say; seen: what was seen of it."""
+
+    cluster: str
+    seen: Survey
 
 
-def _reads_the_api(found: t.Mapping[str, t.Any]) -> bool:
-    return bool(found.get("process")) and (found.get("layer") or {}).get("published") is not None
+def _member(registered: t.Any) -> _Member | None:
+    found = plain(registered or {})
+    if not found or found.get("failed") or found.get("unreachable"):
+        return None
+    try:
+        return _Member(str((found.get("spec") or {}).get("cluster") or ""), read_survey(found))
+    except ContractError:
+        return None
 
 
-class ActionModule(ActionBase):
+def _reads_the_api(seen: Survey) -> bool:
+    return bool(seen["process"] and seen["layer"] and seen["layer"]["published"] is not None)
+
+
+class ActionModule(MasterAction):
     """Do one step of the smoke test on one master."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -49,46 +64,57 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
-                "step": {"type": "str", "choices": ["begin", "ask", "end"], "required": True},
+                "step": {"type": "str", "choices": list(STEPS), "required": True},
                 "kubeconfig": {"type": "path"},
+                "observed_var": {"type": "str", "required": True},
+                "begun_var": {"type": "str"},
             }
         )
         try:
             if self._task.check_mode:
-                return {**result, "changed": False, "skipped": True}
-            return {**result, "changed": False, **self._step(arguments, variables)}
-        except (PkiError, PlanError) as error:
+                return {**result, "changed": False, "took_part": False}
+            return {**result, "changed": False, **self._step(arguments, variables), **self.interpreter}
+        except NoAnswer as problem:
+            return {**result, **problem.as_result(), **self.interpreter}
+        except UserError as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "changed": False, "msg": str(error)}
 
     def _step(self, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         own, step = str(variables["inventory_hostname"]), arguments["step"]
-        members = self._masters_of_its_cluster(own, variables)
-        found = members.get(own, {})
-        asked: dict[str, t.Any] = {"step": step, "process": found.get("process")}
+        members = self._masters_of_its_cluster(own, variables, arguments["observed_var"])
+        process = members[own].seen["process"] if own in members else None
+        asked: dict[str, t.Any] = {"step": step, "process": process}
         if step == "begin":
-            host = next((name for name in members if _reads_the_api(members[name])), "")
+            host = next((name for name, member in members.items() if _reads_the_api(member.seen)), "")
             asked.update(self._server(len(members)) if own == host else {})
         else:
-            begun = {name: plain(variables["hostvars"][name].get(_BEGUN) or {}) for name in members}
-            host = next((name for name in members if begun[name].get("group")), "")
-            if host and (own == host if step == "end" else found.get("process")):
+            hostvars = variables["hostvars"]
+            begun = {name: plain(hostvars[name].get(arguments["begun_var"]) or {}) for name in members}
+            host = next((name for name in members if begun[name].get("took_part")), "")
+            if host and (own == host if step == "end" else process):
                 asked["test"] = begun[host]["test"]
         if "test" not in asked:
-            return {"host": host}
+            return {"host": host, "took_part": False}
         if arguments["kubeconfig"] and step != "end":
-            asked["user"], asked["credentials"] = read_kubeconfig(from_here(arguments["kubeconfig"]))
+            path = from_here(arguments["kubeconfig"])
+            refuse_for_several_clusters(path, members[own].cluster, variables)
+            asked["user"], asked["credentials"] = read_kubeconfig(path)
         if "key" in asked or "credentials" in asked:
             send_in_memory(self._connection, "a private key")
-        done = self._execute_module(module_name=_MODULE, module_args=asked, task_vars=variables)
-        done.pop("invocation", None)
-        return {**explain_silence(done), "host": host, "test": asked["test"]}
+        told = self.ask(_MODULE, asked, variables, STEPS[step])
+        # the test is known by what was made here, and not by what a master says
+        named = {"host": host, "test": asked["test"], "group": group_of(asked["test"])}
+        return {**told, **named, "took_part": True}
 
-    def _masters_of_its_cluster(self, own: str, variables: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    def _masters_of_its_cluster(
+        self, own: str, variables: t.Mapping[str, t.Any], observed_var: str
+    ) -> dict[str, _Member]:
         """The masters of this master's cluster that could be looked at, as they were observed."""
-        found = {str(name): _observed(variables["hostvars"][name]) for name in variables["ansible_play_batch"]}
-        clusters = {name: (seen.get("carry") or {}).get("cluster") for name, seen in found.items()}
-        return {name: seen for name, seen in found.items() if seen and clusters[name] == clusters.get(own)}
+        hostvars = variables["hostvars"]
+        found = {str(name): _member(hostvars[name].get(observed_var)) for name in variables["ansible_play_batch"]}
+        mine = found.get(own)
+        return {name: member for name, member in found.items() if mine and member and member.cluster == mine.cluster}
 
     def _server(self, masters: int) -> dict[str, t.Any]:
         test, life = secrets.token_hex(4), _LIFE + _LIFE_OF_A_MASTER * masters

@@ -7,35 +7,31 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import TaskResults
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
 
-# Under these names the role registers what its tasks did on a host.
-_RESULTS = {
-    "observed": "front_proxy__observed",
-    "recovered": "front_proxy__recovered",
-    "ca": "front_proxy__ca",
-    "client": "front_proxy__client",
-    "applied": "front_proxy__applied",
-    "proof": "front_proxy__proof",
-}
+
+def _results(variables: t.Mapping[str, t.Any], registered: t.Mapping[str, str]) -> TaskResults:
+    found = {part: variables.get(registered[part]) for part in TaskResults.__annotations__}
+    return t.cast(TaskResults, found)
 
 
-def front_proxy_summary(plan: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], checking: bool) -> list[str]:
+def front_proxy_summary(
+    plan: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], registered: t.Mapping[str, str], checking: bool
+) -> list[str]:
     """See front_proxy_summary.yml beside this file."""
-    results = {}
-    for name in hostvars:
-        variables = hostvars[name]
-        found = {part: variables.get(variable) for part, variable in _RESULTS.items()}
-        if found["observed"] is not None:
-            results[str(name)] = found
-    return summarize(plan, results, checking=checking)
+    results = {str(name): _results(hostvars[name], registered) for name in hostvars}
+    seen = {name: each for name, each in results.items() if each["observed"] is not None}
+    return summarize(t.cast(t.Any, plan), seen, checking=checking)
 
 
-def front_proxy_failed(members: t.Sequence[str], hostvars: t.Mapping[str, t.Any]) -> list[str]:
+def front_proxy_failed(
+    members: t.Sequence[str], hostvars: t.Mapping[str, t.Any], registered: t.Mapping[str, str]
+) -> list[str]:
     """See front_proxy_failed.yml beside this file."""
     failed = []
     for name in members:
-        found = [hostvars[name].get(variable) for part, variable in _RESULTS.items() if part != "proof"]
+        found = [hostvars[name].get(variable) for part, variable in registered.items() if part != "proof"]
         if any(result and (result.get("failed") or result.get("unreachable")) for result in found):
             failed.append(str(name))
     return failed

@@ -66,9 +66,10 @@ options:
     description:
       - The credentials that were read from O(kubeconfig).
     type: dict
-  carry:
+  spec:
     description:
-      - Any data. It comes back as RV(carry), so that one later task can decide for many masters by their results alone.
+      - Any data about this master. It is not sent there. It comes back as RV(spec), so that one later task can decide for
+        many masters by their results alone.
     type: dict
 seealso:
   - module: kubeops.aggregation_layer.apiserver_info
@@ -147,16 +148,17 @@ probe:
   type: dict
   sample:
     accepted: true
-carry:
-  description: What was given as O(carry).
-  returned: success
+spec:
+  description: What was given as O(spec).
+  returned: always
   type: dict
-  sample: null
+  sample: {}
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.credentials import read_credentials
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.survey import survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 
 def main() -> None:
@@ -170,16 +172,18 @@ def main() -> None:
             "kubeconfig": {"type": "path"},
             "user": {"type": "str"},
             "credentials": {"type": "dict", "no_log": True},
-            "carry": {"type": "dict"},
+            "spec": {"type": "dict"},
         },
         supports_check_mode=True,
     )
-    given = {name: value for name, value in module.params.items() if name not in ("carry", "kubeconfig")}
+    given = {name: value for name, value in module.params.items() if name not in ("spec", "kubeconfig")}
     try:
+        if given["credentials"] is not None:
+            given["credentials"] = read_credentials(given["credentials"])
         found = survey(**given)
-    except MasterError as error:
+    except UserError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, carry=module.params["carry"], **found)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

@@ -220,12 +220,15 @@ backup:
   sample: /etc/kubernetes/front-proxy-backup/20261122T020304Z
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.orders import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 
 def main() -> None:
@@ -261,13 +264,14 @@ def main() -> None:
     if module.check_mode or (module.params["order"] is None and not module.params["recover"]):
         module.fail_json(msg="This module does its work through its action plugin; call it from a task, not directly.")
     places = Places(module.params["root"])
+    result: t.Mapping[str, t.Any]
     try:
         if module.params["recover"]:
             result = run_detached(lambda: recover(places, module.params["lock_timeout"]))
         else:
-            order = read_order(module.params["order"], places)
+            order = with_numbers(read_order(module.params["order"]))
             result = run_detached(lambda: change(order, places))
-    except MasterError as error:
+    except UserError as error:
         module.fail_json(msg=str(error))
     if result.get("failed"):
         module.fail_json(**result)

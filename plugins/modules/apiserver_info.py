@@ -58,9 +58,10 @@ options:
     type: list
     elements: str
     default: []
-  carry:
+  spec:
     description:
-      - Any data. It comes back as RV(carry), so that one later task can decide for many masters by their results alone.
+      - Any data about this master. It is not sent there. It comes back as RV(spec), so that one later task can decide for
+        many masters by their results alone.
     type: dict
 seealso:
   - module: kubeops.aggregation_layer.apiserver
@@ -83,7 +84,7 @@ format:
   description: The number of this result's shape. It changes when the shape does.
   returned: success
   type: int
-  sample: 1
+  sample: 2
 root:
   description: The prefix that was given; empty on a live master.
   returned: success
@@ -174,16 +175,18 @@ probe:
     reload_hook: true
     version: v1.36.2
     error: null
-carry:
-  description: What was given as O(carry).
-  returned: success
+spec:
+  description: What was given as O(spec).
+  returned: always
   type: dict
-  sample: null
+  sample: {}
 pending:
-  description: What is known of a change that began on this master and was cut off. Null if there is none.
+  description:
+    - A change that began on this master and was cut off, with V(started) (UTC). Null if there is none.
   returned: success
   type: dict
-  sample: null
+  sample:
+    started: 2026-11-22T02:03:04Z
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -200,15 +203,16 @@ def main() -> None:
             "lock_timeout": {"type": "float", "default": 300},
             "controller_clock": {"type": "float"},
             "paths": {"type": "list", "elements": "str", "default": []},
-            "carry": {"type": "dict"},
+            "spec": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    given = {name: value for name, value in module.params.items() if name != "spec"}
     try:
-        found = observe(**{name: value for name, value in module.params.items() if name != "carry"})
+        found = observe(**given)
     except MasterError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, carry=module.params["carry"], **found)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

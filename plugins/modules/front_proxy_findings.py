@@ -12,8 +12,7 @@ description:
   - Takes what M(kubeops.aggregation_layer.aggregation_layer_info) told of all masters of the play, and returns
     findings. Each has an id, a severity, its evidence, what follows of it, and how to mend it. Changes nothing.
   - Shows them as a table. The first line names the worst cause. It has colours only on a terminal.
-  - This is the second step of the entry point C(verify) of the role P(kubeops.aggregation_layer.front_proxy#role). It
-    reads the variables in which that role keeps its observations, so it is of no use without it.
+  - This is the last step of the entry point C(verify) of the role P(kubeops.aggregation_layer.front_proxy#role).
   - No finding fails this task, whatever O(fail_on) is. RV(wrong) says whether the role is to fail.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
@@ -55,6 +54,18 @@ options:
       - Whether to show the table.
     type: bool
     default: true
+  observed_var:
+    description:
+      - The name of the variable in which a task registered the result of
+        M(kubeops.aggregation_layer.aggregation_layer_info) for every master of the play.
+    type: str
+    required: true
+  smoke_vars:
+    description:
+      - The names of the variables in which the steps of the smoke test registered their results, by V(begin), V(ask) and
+        V(end). Leave it out if there was none.
+    type: dict
+    default: {}
 requirements:
   - cryptography >= 38.0.4
   - pyOpenSSL >= 23.0.0
@@ -66,6 +77,7 @@ author:
 EXAMPLES = r"""
 - name: Judge what was observed
   kubeops.aggregation_layer.front_proxy_findings:
+    observed_var: seen
     target_release: "1.36"
   run_once: true
   register: judged

@@ -12,8 +12,8 @@ description:
   - Takes the observations of all masters of the play, looks at the PKI folders on the controller, and decides for
     every cluster which front-proxy CA counts, whether something must be signed, and for every master which flags and
     files it needs, with the reasons. Writes nothing.
-  - This is the third step of the role P(kubeops.aggregation_layer.front_proxy#role). It reads the variables in which
-    that role keeps its observations, so it is of no use without it.
+  - This is the second step of the role P(kubeops.aggregation_layer.front_proxy#role). The option O(ignore:spec) of
+    M(kubeops.aggregation_layer.apiserver_info) tells it what is wanted of a master.
   - A cluster that is refused does not fail this task. The refusal is part of the result, so that other clusters go on.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
@@ -44,6 +44,12 @@ options:
     type: list
     elements: dict
     default: []
+  observed_var:
+    description:
+      - The name of the variable in which a task registered the result of M(kubeops.aggregation_layer.apiserver_info) for
+        every master of the play.
+    type: str
+    required: true
 requirements:
   - cryptography >= 38.0.4
   - pyOpenSSL >= 23.0.0
@@ -56,6 +62,7 @@ EXAMPLES = r"""
 - name: Decide for all masters of the play
   kubeops.aggregation_layer.front_proxy_plan:
     members: "{{ groups['masters'] }}"
+    observed_var: observed
   run_once: true
   register: plan
 """

@@ -19,8 +19,7 @@ description:
   - The objects are a Service and Endpoints in C(kube-system), and an APIService. The server makes and removes them
     itself. It does so at the end of its time, too, so nothing is left of a run that is cut off. What is left of a
     server that was killed is found and removed by the next test.
-  - This is a part of the entry point C(verify) of the role P(kubeops.aggregation_layer.front_proxy#role). It reads the
-    variables in which that role keeps its observations, so it is of no use without it.
+  - This is a part of the entry point C(verify) of the role P(kubeops.aggregation_layer.front_proxy#role).
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
@@ -53,6 +52,15 @@ options:
       - A kubeconfig on the controller, with whose user to make the objects and to call.
       - A relative path begins at the folder in which the command is typed.
     type: path
+  observed_var:
+    description:
+      - The name of the variable in which a task registered the result of
+        M(kubeops.aggregation_layer.aggregation_layer_info) for every master of the play. A task always gives it.
+    type: str
+  begun_var:
+    description:
+      - The name of the variable in which the step V(begin) registered its result. The other steps need it.
+    type: str
   test:
     description:
       - The id of the test. Only the action plugin of this module sets this and all that follow.
@@ -95,7 +103,15 @@ EXAMPLES = r"""
 - name: Begin the smoke test
   kubeops.aggregation_layer.front_proxy_smoke:
     step: begin
-  register: front_proxy__smoke_begun
+    observed_var: seen
+  register: begun
+
+- name: Call through this master
+  kubeops.aggregation_layer.front_proxy_smoke:
+    step: ask
+    observed_var: seen
+    begun_var: begun
+  register: asked
 """
 
 RETURN = r"""
@@ -104,14 +120,19 @@ host:
   returned: success
   type: str
   sample: m1
+took_part:
+  description: Whether this master had something to do in this step.
+  returned: success
+  type: bool
+  sample: true
 test:
   description: The id of the test.
-  returned: where the server was begun
+  returned: where this master took part
   type: str
   sample: 6f1d2c3b
 group:
   description: The API group of the test.
-  returned: where the server was begun
+  returned: where this master took part
   type: str
   sample: 6f1d2c3b.smoke-test.kubeops
 swept:
@@ -145,13 +166,16 @@ left:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.credentials import read_credentials
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke import ask_through, begin, end
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 
-def _work(given: dict[str, t.Any]) -> dict[str, t.Any]:
+def _work(given: dict[str, t.Any]) -> t.Mapping[str, t.Any]:
     if given["step"] == "end":
         return end(test=given["test"])
+    if given["credentials"] is not None:
+        given["credentials"] = read_credentials(given["credentials"])
     if given["step"] == "ask":
         return ask_through(**{name: given[name] for name in ("process", "user", "credentials", "test")})
     names = ("process", "user", "credentials", "test", "certificate", "key", "life")
@@ -163,6 +187,8 @@ def main() -> None:
         argument_spec={
             "step": {"type": "str", "choices": ["begin", "ask", "end"], "required": True},
             "kubeconfig": {"type": "path"},
+            "observed_var": {"type": "str"},
+            "begun_var": {"type": "str"},
             "test": {"type": "str"},
             "process": {"type": "dict"},
             "user": {"type": "str"},
@@ -182,7 +208,7 @@ def main() -> None:
         module.exit_json(changed=False)
     try:
         found = _work(module.params)
-    except MasterError as error:
+    except UserError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **found)
 

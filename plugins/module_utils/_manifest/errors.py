@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from .._shown import UserError
+
 __all__ = ["DEFAULT_WHERE", "ManifestError"]
 
 #: How messages name the text when the caller gives no better name.
 DEFAULT_WHERE = "the manifest"
 
 
-class ManifestError(Exception):
+class ManifestError(UserError):
     """A manifest that is not read or not edited.
 
     The message is one sentence or two for a person: what, where, why, what to do. The host and the file's name are

@@ -6,25 +6,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
 import typing as t
 
+from .._contract.journal import APPLYING, ROLLING_BACK, ChangeNote, Journal, SavedFile, read_journal, write_journal
+from .._contract.order import NewFile
 from .errors import MasterError, explain
 from .files import LIMIT, checksum, read_regular
-from .install import NewFile, Staged, discard, make_folder, put, remove, stage, stage_link, sync_folder
+from .install import Staged, discard, make_folder, put, remove, stage, stage_link, sync_folder
 from .places import Places
 
 __all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
 
 # How many ended changes stay in the backup folder, to be looked at or put back by hand.
 KEPT = 5
-
-_ROLLING_BACK = "rolling back"
-_APPLYING = "applying"
-_FIELDS = frozenset({"state", "started", "files", "manifest", "manifest_new"})
 
 
 class Backup:
@@ -33,12 +30,12 @@ class Backup:
     ``journal.json`` tells what lies in it. A copy of a private key lies there only as long as the change lasts.
     """
 
-    def __init__(self, places: Places, journal: dict[str, t.Any]) -> None:
+    def __init__(self, places: Places, journal: Journal) -> None:
         self._places = places
         self.journal = journal
 
     @classmethod
-    def begin(cls, places: Places, *, files: t.Sequence[str], manifest: str | None, note: dict[str, t.Any]) -> Backup:
+    def begin(cls, places: Places, *, files: t.Sequence[str], manifest: str | None, note: ChangeNote) -> Backup:
         """Copy the named files (paths on this machine) as they are now, and the manifest's, and note the change.
 
         Raises MasterError (disk full, no right); then nothing but an unfinished copy was made, and that is removed.
@@ -51,9 +48,9 @@ class Backup:
             for number, path in enumerate([*files, *([manifest] if manifest else [])]):
                 name = f"{number}-{os.path.basename(path)}"  # two folders can hold files of one name
                 entries.append(cls._copy(path, os.path.join(scratch, name), name))
-            journal = {
-                **note,
-                "state": _APPLYING,
+            journal: Journal = {
+                **note,  # type: ignore[typeddict-item]
+                "state": APPLYING,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "files": [entry for entry in entries if entry["path"] != manifest],
                 "manifest": next((entry for entry in entries if entry["path"] == manifest), None),
@@ -71,7 +68,7 @@ class Backup:
         return backup
 
     @staticmethod
-    def _copy(path: str, target: str, name: str) -> dict[str, t.Any]:
+    def _copy(path: str, target: str, name: str) -> SavedFile:
         try:
             status = os.stat(path)
         except FileNotFoundError:
@@ -79,7 +76,7 @@ class Backup:
         content = read_regular(path)
         if len(content) > LIMIT:
             raise OSError(0, f"{path} is larger than {LIMIT // 1024**2} MiB", path)
-        put(stage(NewFile(target, content, 0o600, -1, -1)))
+        put(stage(NewFile(target, content, 0o600)))
         secret = b"PRIVATE KEY-----" in content
         return {
             "path": path,
@@ -93,29 +90,29 @@ class Backup:
         }
 
     def _write_journal(self, folder: str) -> None:
-        data = json.dumps(self.journal, indent=1).encode()
-        put(stage(NewFile(os.path.join(folder, "journal.json"), data, 0o600, -1, -1)))
+        data = write_journal(self.journal)
+        put(stage(NewFile(os.path.join(folder, "journal.json"), data, 0o600)))
 
     @property
     def rolling_back(self) -> bool:
         """Whether going back had begun."""
-        return bool(self.journal.get("state") == _ROLLING_BACK)
+        return self.journal["state"] == ROLLING_BACK
 
     @property
     def ended(self) -> bool:
         """Whether the change had ended, and only putting its notes away was cut off: copied keys go then only."""
-        return self.journal["state"] not in (_APPLYING, _ROLLING_BACK) or any(
+        return self.journal["state"] not in (APPLYING, ROLLING_BACK) or any(
             entry.get("secret") and not os.path.exists(os.path.join(self._places.pending, entry["copy"]))
             for entry in self.journal["files"]
         )
 
     def note_rolling_back(self) -> None:
         """Note that going back has begun, so that a run that is cut off there is finished in the same direction."""
-        self.journal["state"] = _ROLLING_BACK
+        self.journal["state"] = ROLLING_BACK
         with contextlib.suppress(MasterError):  # a full disk must not stop the way back
             self._write_journal(self._places.pending)
 
-    def restore(self, entries: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    def restore(self, entries: t.Sequence[SavedFile]) -> None:
         """Put these things back as they were; none, if there is no room for one of them. Raises MasterError."""
         staged: list[Staged] = []
         try:
@@ -131,7 +128,7 @@ class Backup:
             if not entry["existed"]:
                 remove(entry["path"])
 
-    def _stage_old(self, entry: t.Mapping[str, t.Any]) -> Staged:
+    def _stage_old(self, entry: SavedFile) -> Staged:
         path = entry["path"]
         saved = os.path.join(self._places.pending, entry["copy"])
         try:
@@ -202,13 +199,12 @@ def discard_scratch(places: Places) -> None:
     shutil.rmtree(_scratch(places), ignore_errors=True)
 
 
-def read_pending(places: Places) -> dict[str, t.Any] | None:
+def read_pending(places: Places) -> Journal | None:
     """Give the journal of a change that has begun and not ended; None if there is none or it says nothing."""
     try:
-        journal = json.loads(read_regular(os.path.join(places.pending, "journal.json")))
-    except (OSError, ValueError, RecursionError):
+        return read_journal(read_regular(os.path.join(places.pending, "journal.json")))
+    except OSError:
         return None
-    return journal if isinstance(journal, dict) and journal.keys() >= _FIELDS else None
 
 
 def put_aside_unreadable(places: Places) -> None:

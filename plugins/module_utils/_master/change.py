@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from .._contract.journal import ChangeNote, SavedFile
+from .._contract.order import NewFile, Order
+from .._contract.outcome import Outcome, Recovered
 from . import install
 from .backup import Backup, discard_scratch, prepare, put_aside_unreadable, read_pending
 from .errors import MasterError, explain
@@ -16,48 +19,12 @@ from .lock import exclusive
 from .places import Places
 from .probe import Pair
 from .process import Process, find_apiserver, list_processes
-from .serving import Expectation, Outcome, wait_until_serving
+from .serving import Expectation, Waited, wait_until_serving
 
-__all__ = ["Order", "OrderedFile", "change", "recover"]
+__all__ = ["change", "recover"]
 
 # How many seconds a change that was cut off gets to serve: the kubelet has had the time since then already.
 _PATIENCE = 60.0
-
-
-class OrderedFile(t.NamedTuple):
-    """A file to write. seen: its stamp when it was observed, None if it was not there."""
-
-    path: str
-    content: bytes
-    mode: int
-    uid: int
-    gid: int
-    seen: str | None
-
-
-class Order(t.NamedTuple):
-    """One change of one master, decided on the controller.
-
-    manifest: path; manifest_seen: SHA-256 of the text that was observed; manifest_text: the new text, or None;
-    bundle, certificate, key: the paths on the host that the flags will name (None: not named), which must load;
-    flags, pod, container: see serving.Expectation; user_header, group_header: see probe.Pair; wait: seconds to wait
-    for the server, 0 for not at all.
-    """
-
-    manifest: str
-    manifest_seen: str
-    manifest_text: str | None
-    files: tuple[OrderedFile, ...]
-    bundle: str | None
-    certificate: str | None
-    key: str | None
-    flags: t.Mapping[str, str | None]
-    user_header: str
-    group_header: str
-    pod: str
-    container: str
-    wait: float
-    lock_timeout: float
 
 
 def _read_manifest(order: Order, places: Places) -> bytes:
@@ -104,7 +71,7 @@ def _stage_all(order: Order, places: Places) -> tuple[list[install.Staged], inst
         for file in order.files:
             real = places.real(file.path)
             install.make_folder(os.path.dirname(real), 0o755)
-            staged.append(install.stage(install.NewFile(real, file.content, file.mode, file.uid, file.gid)))
+            staged.append(install.stage(file._replace(path=real)))
         _check_loads(order, places, {file.path: new.temporary for file, new in zip(order.files, staged)})
         if order.manifest_text is not None:
             real = places.real(order.manifest)
@@ -113,16 +80,14 @@ def _stage_all(order: Order, places: Places) -> tuple[list[install.Staged], inst
             except OSError as error:
                 raise explain("read", order.manifest, error) from None
             content = order.manifest_text.encode()
-            manifest = install.stage(
-                install.NewFile(real, content, status.st_mode & 0o7777, status.st_uid, status.st_gid)
-            )
+            manifest = install.stage(NewFile(real, content, status.st_mode & 0o7777, status.st_uid, status.st_gid))
     except BaseException:
         install.discard(staged)
         raise
     return staged, manifest
 
 
-def _expectation(note: t.Mapping[str, t.Any], places: Places, old: Process | None) -> Expectation:
+def _expectation(note: ChangeNote, places: Places, old: Process | None) -> Expectation:
     pair = None
     if note["certificate"] and note["key"] and note["bundle"]:
         paths = places.real(note["certificate"]), places.real(note["key"])
@@ -130,7 +95,7 @@ def _expectation(note: t.Mapping[str, t.Any], places: Places, old: Process | Non
     return Expectation(note["flags"], None, old, pair, note["manifest_text"], note["pod"], note["container"])
 
 
-def _note(order: Order, text: str, old: Process | None) -> dict[str, t.Any]:
+def _note(order: Order, text: str, old: Process | None) -> ChangeNote:
     """Give what a later run needs to finish this change, for the journal."""
     return {
         "manifest_path": order.manifest,
@@ -185,51 +150,55 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
             backup.restore([entry])
         backup.restore_files()
     except (OSError, MasterError) as error:
-        why = str(error if isinstance(error, MasterError) else explain("read", entry["path"], error)).rstrip(".")
+        where = entry["path"] if entry else places.pending
+        why = str(error if isinstance(error, MasterError) else explain("read", where, error)).rstrip(".")
         return f"Going back failed, too ({why}); the old state lies in {places.pending}: run again to go on."
     return None
 
 
-def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> dict[str, t.Any]:
-    """Go back to the old state and wait until it serves.
+class _WayBack(t.NamedTuple):
+    """How going back ended. serving: nothing speaks against it; words: a sentence."""
 
-    Returns ``rolled_back``, ``serving`` (nothing speaks against it) and ``way_back``, a sentence.
-    """
+    rolled_back: bool
+    serving: bool
+    words: str
+
+
+def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> _WayBack:
+    """Go back to the old state and wait until it serves."""
     obstacle = _put_back(backup, places, arrived=arrived)
     if obstacle:
-        return {"rolled_back": False, "serving": False, "way_back": obstacle}
+        return _WayBack(False, False, obstacle)
     note = backup.journal
     if not places.live or not note["wait"] or _is_edited(backup):
         backup.close("rolled back")
-        return {"rolled_back": True, "serving": True, "way_back": "The old state is back."}
+        return _WayBack(True, True, "The old state is back.")
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
     back = Expectation({}, argv, None, None, note["manifest_text"], note["pod"], note["container"])
     outcome = wait_until_serving(back, places, note["wait"])
     if not outcome.serving:
         backup.close("rolled back, not serving")
         why = f"The old state is back, but kube-apiserver does not serve with it either: {outcome.reason}."
-        return {"rolled_back": True, "serving": False, "way_back": why}
+        return _WayBack(True, False, why)
     backup.close("rolled back")
     why = f"The old state is back and serves again after {outcome.seconds:.0f} s."
-    return {"rolled_back": True, "serving": True, "way_back": why}
+    return _WayBack(True, True, why)
 
 
-def _complaint(outcome: Outcome) -> str:
+def _complaint(outcome: Waited) -> str:
     words = f" Its last words: {' | '.join(outcome.words)}" if outcome.words else ""
     return f"kube-apiserver does not run as wanted: {outcome.reason}.{words}"
 
 
-def _failure(outcome: Outcome, way_back: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {
-        "failed": True,
-        "changed": not way_back["rolled_back"],
-        "msg": f"{way_back['way_back']} {_complaint(outcome)}",
-        "last_words": list(outcome.words),
-        **way_back,
-    }
+def _add_failure(result: Outcome, outcome: Waited, way_back: _WayBack) -> None:
+    result["failed"] = True
+    result["changed"] = not way_back.rolled_back
+    result["rolled_back"] = way_back.rolled_back
+    result["msg"] = f"{way_back.words} {_complaint(outcome)}"
+    result["last_words"] = list(outcome.words)
 
 
-def _really_new(file: OrderedFile, places: Places) -> bool:
+def _really_new(file: NewFile, places: Places) -> bool:
     real = places.real(file.path)
     try:
         status = os.stat(real)
@@ -240,9 +209,9 @@ def _really_new(file: OrderedFile, places: Places) -> bool:
     return not (same and owned and status.st_mode & 0o7777 == file.mode)
 
 
-def _only_wait(order: Order, places: Places) -> dict[str, t.Any]:
+def _only_wait(order: Order, places: Places) -> Outcome:
     """Nothing is to be written: see whether what runs is right, and give it the time to become so."""
-    result: dict[str, t.Any] = {
+    result: Outcome = {
         "changed": False,
         "files": [],
         "manifest": False,
@@ -253,13 +222,11 @@ def _only_wait(order: Order, places: Places) -> dict[str, t.Any]:
         text = _read_manifest(order, places).decode("utf-8", "replace")
         expected = _expectation(_note(order, text, None), places, None)
         outcome = wait_until_serving(expected, places, order.wait)
-        result.update(seconds=round(outcome.seconds, 1), probe=outcome.probe)
+        result["seconds"], result["probe"] = round(outcome.seconds, 1), outcome.probe
         if not outcome.serving:
-            result.update(
-                failed=True,
-                msg=f"Nothing had to be changed, but {_complaint(outcome)}",
-                last_words=list(outcome.words),
-            )
+            result["failed"] = True
+            result["msg"] = f"Nothing had to be changed, but {_complaint(outcome)}"
+            result["last_words"] = list(outcome.words)
     return result
 
 
@@ -273,7 +240,7 @@ def _put_all(order: Order, places: Places, staged: t.Iterable[install.Staged], m
         install.put(manifest)
 
 
-def _write(order: Order, places: Places) -> dict[str, t.Any]:
+def _write(order: Order, places: Places) -> Outcome:
     """Write files and manifest, wait, go back if need be. The lock is held."""
     before = _read_manifest(order, places).decode("utf-8", "replace")
     staged, manifest = _stage_all(order, places)
@@ -294,8 +261,8 @@ def _write(order: Order, places: Places) -> dict[str, t.Any]:
     except (OSError, MasterError) as error:
         install.discard([*staged, *([manifest] if manifest else [])])
         way_back = _go_back(backup, places, arrived=False)
-        raise MasterError(f"{str(error).rstrip('.')}. {way_back['way_back']}") from None
-    result: dict[str, t.Any] = {
+        raise MasterError(f"{str(error).rstrip('.')}. {way_back.words}") from None
+    result: Outcome = {
         "changed": True,
         "files": [file.path for file in order.files],
         "manifest": text is not None,
@@ -305,18 +272,19 @@ def _write(order: Order, places: Places) -> dict[str, t.Any]:
     if places.live and order.wait:
         expected = _expectation(backup.journal, places, old if text is not None else None)
         outcome = wait_until_serving(expected, places, order.wait)
-        result.update(seconds=round(outcome.seconds, 1), restarted=text is not None, probe=outcome.probe)
+        result["seconds"], result["probe"] = round(outcome.seconds, 1), outcome.probe
+        result["restarted"] = text is not None
         if not outcome.serving:
-            return {**result, **_failure(outcome, _go_back(backup, places))}
+            _add_failure(result, outcome, _go_back(backup, places))
+            return result
     result["backup"] = backup.close("done")
     return result
 
 
-def change(order: Order, places: Places) -> dict[str, t.Any]:
+def change(order: Order, places: Places) -> Outcome:
     """Bring the master to the ordered state. Raises MasterError if nothing was changed, or all was put back at once.
 
-    Returns ``changed``, ``files`` (paths written), ``manifest`` (whether it was), ``restarted``, ``seconds`` (until
-    it served), ``rolled_back``, ``probe``; and ``failed``, ``msg``, ``last_words``, ``way_back`` if it did not serve.
+    order: with numbers for owners, see owners.py. Nothing is waited for below a root.
     """
     prepare(places)
     with exclusive(places, order.lock_timeout):
@@ -335,7 +303,7 @@ def change(order: Order, places: Places) -> dict[str, t.Any]:
         return _write(order, places)
 
 
-def _was_written(note: t.Mapping[str, t.Any], manifest: t.Mapping[str, t.Any] | None) -> bool:
+def _was_written(note: ChangeNote, manifest: SavedFile | None) -> bool:
     """Tell whether the change got as far as the new manifest."""
     if manifest is None:
         return False
@@ -345,28 +313,27 @@ def _was_written(note: t.Mapping[str, t.Any], manifest: t.Mapping[str, t.Any] | 
         return False
 
 
-def _pair_is_broken(note: t.Mapping[str, t.Any], places: Places) -> bool:
+def _pair_is_broken(note: ChangeNote, places: Places) -> bool:
     if not note["certificate"] or not note["key"]:
         return False
     pair = places.real(note["certificate"]), places.real(note["key"])
     return any(os.path.exists(path) for path in pair) and not loads_together(*pair)
 
 
-def _rolled_back(since: str, way_back: t.Mapping[str, t.Any], complaint: str) -> dict[str, t.Any]:
+def _rolled_back(since: str, way_back: _WayBack, complaint: str) -> Recovered:
     # where the old state serves again, the run that found this goes on with what it wants itself
     return {
         "changed": True,
-        "failed": not way_back["serving"],
+        "failed": not way_back.serving,
         "recovered": "rolled back",
-        "msg": f"Rolled back {since}. {way_back['way_back']} {complaint}".strip(),
+        "msg": f"Rolled back {since}. {way_back.words} {complaint}".strip(),
     }
 
 
-def recover(places: Places, lock_timeout: float) -> dict[str, t.Any]:
+def recover(places: Places, lock_timeout: float) -> Recovered:
     """Finish a change that was cut off: forward if its manifest was in place and serves, else back.
 
-    Returns ``changed`` (False if nothing was pending), ``recovered`` (``finished``, ``rolled back``, ``ended``) and
-    ``msg``; ``failed`` if the way back failed. Raises MasterError.
+    It says ``failed`` if the way back failed, and not ``changed`` if nothing was pending. Raises MasterError.
     """
     prepare(places)
     with exclusive(places, lock_timeout):

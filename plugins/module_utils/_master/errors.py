@@ -8,10 +8,12 @@ from __future__ import annotations
 import errno
 import os
 
+from .._shown import UserError
+
 __all__ = ["MasterError", "explain"]
 
 
-class MasterError(Exception):
+class MasterError(UserError):
     """Something on the master is in the way. The message is one sentence for a person and holds no secret."""
 
 

@@ -15,6 +15,8 @@ import ssl
 import stat
 import typing as t
 
+from .._contract.observation import ObservedFile
+
 __all__ = ["LIMIT", "accept_weak_keys", "checksum", "describe_file", "loads_together", "read_regular", "stamp"]
 
 # The kubelet reads no manifest above 10 MiB (pkg/kubelet/config/file.go); all that is looked at here is far smaller.
@@ -78,19 +80,16 @@ def loads_together(certificate: str, key: str) -> bool:
     return True
 
 
-def describe_file(path: str) -> dict[str, t.Any]:
-    """Describe one file of a master.
+def describe_file(path: str) -> ObservedFile:
+    """Describe one file of a master. Of a private key nothing at all is told but its owner and mode.
 
-    Returns ``exists``; and if it does: ``stamp``, ``mode`` (``"0644"``), ``uid``, ``gid``, ``owner``, ``group``,
-    ``links`` (hard links), ``is_link`` (symbolic), ``kind`` (``certificates``, ``private_key``, ``other``,
-    ``unreadable``), ``certificates`` (PEM blocks in order) and ``checksum`` (SHA-256 in hexadecimal; None for
-    a private key: of that, nothing at all is told).
+    What needs other files or a process, ``in_container`` and ``loads_with``, is left empty.
     """
     try:
         status = os.stat(path)
     except OSError:
         return {"exists": False, "is_link": os.path.islink(path)}
-    found: dict[str, t.Any] = {
+    found: ObservedFile = {
         "exists": True,
         "stamp": stamp(status),
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
@@ -100,8 +99,11 @@ def describe_file(path: str) -> dict[str, t.Any]:
         "group": _name_of_group(status.st_gid),
         "links": status.st_nlink,
         "is_link": os.path.islink(path),
+        "kind": "other",
         "certificates": [],
         "checksum": None,
+        "in_container": None,
+        "loads_with": [],
     }
     try:
         data = read_regular(path)
@@ -113,6 +115,7 @@ def describe_file(path: str) -> dict[str, t.Any]:
         found["kind"] = "private_key"
         return found
     found["certificates"] = [block + "\n" for block in _CERTIFICATE.findall(text)]
-    found["kind"] = "certificates" if found["certificates"] else "other"
+    if found["certificates"]:
+        found["kind"] = "certificates"
     found["checksum"] = checksum(data)
     return found

@@ -15,6 +15,8 @@ import ssl
 import typing as t
 import warnings
 
+from .._contract.survey import Handshake
+
 __all__ = ["offered_client_cas", "names_in_flight"]
 
 _SECONDS = 5
@@ -88,7 +90,7 @@ def names_in_flight(flight: bytes) -> list[bytes] | None:
     return [] if any(kind == _SERVER_HELLO_DONE for kind, dummy in messages) else None
 
 
-def offered_client_cas(address: str, port: int) -> dict[str, t.Any]:
+def offered_client_cas(address: str, port: int) -> Handshake:
     """Ask a server. Gives ``names`` (base64 of DER, in the server's order; None if it did not tell) and ``error``."""
     flight = b""
     try:

@@ -10,11 +10,11 @@ import os
 import ssl
 import typing as t
 
+from .._contract.order import NewFile
 from .errors import MasterError, explain
 from .files import loads_together
 
 __all__ = [
-    "NewFile",
     "Staged",
     "check_bundle",
     "check_pair",
@@ -27,16 +27,6 @@ __all__ = [
     "stage_link",
     "sync_folder",
 ]
-
-
-class NewFile(t.NamedTuple):
-    """What a file is to be. mode: permission bits; uid, gid: numbers, -1 leaves what the system gives."""
-
-    path: str
-    content: bytes
-    mode: int
-    uid: int
-    gid: int
 
 
 class Staged(t.NamedTuple):

@@ -12,6 +12,8 @@ import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
+from .._contract.readers import NAME
+from .._contract.survey import PUBLISHED, Answered, ApiService, Behind, Dialled, Layer, Pod, ServiceReference
 from .api import Answer, Api
 from .files import accept_weak_keys
 from .handshake import offered_client_cas
@@ -50,41 +52,43 @@ def dial(address: str, port: int) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
-def _describe_apiservice(item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _reference(service: t.Mapping[str, t.Any]) -> ServiceReference:
+    return {
+        "namespace": service.get("namespace") or "",
+        "name": service.get("name") or "",
+        "port": service.get("port") or 443,
+    }
+
+
+def _describe_apiservice(item: t.Mapping[str, t.Any]) -> ApiService:
     spec, status = item.get("spec") or {}, item.get("status") or {}
     conditions: list[dict[str, t.Any]] = status.get("conditions") or []
     condition = next((each for each in conditions if each.get("type") == "Available"), {})
-    service = spec.get("service")
     return {
         "name": (item.get("metadata") or {}).get("name") or "",
         "group": spec.get("group") or "",
         "version": spec.get("version") or "",
-        "service": service
-        and {
-            "namespace": service.get("namespace") or "",
-            "name": service.get("name") or "",
-            "port": service.get("port") or 443,
-        },
+        "service": _reference(spec.get("service") or {}),
         "insecure": bool(spec.get("insecureSkipTLSVerify")),
         "ca_bundle": spec.get("caBundle"),
         "available": condition.get("status"),
-        "reason": condition.get("reason") or "",
+        "reason": str(condition.get("reason") or "")[:_LENGTH],
         "message": str(condition.get("message") or "")[:_LENGTH],
     }
 
 
-def _endpoints(found: t.Mapping[str, t.Any] | None) -> list[list[t.Any]]:
+def _endpoints(found: t.Mapping[str, t.Any] | None) -> list[tuple[str, int]]:
     """Give every ready address and port of an Endpoints object."""
     return [
-        [address.get("ip") or "", port.get("port") or 0]
+        (str(address.get("ip") or ""), int(port.get("port") or 0))
         for subset in (found or {}).get("subsets") or ()
         for address in subset.get("addresses") or ()
         for port in subset.get("ports") or ()
     ]
 
 
-def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
-    found = []
+def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[Pod]:
+    found: list[Pod] = []
     for pod in (pods or {}).get("items") or ():
         words = [
             word
@@ -96,11 +100,11 @@ def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[dict[str, t.A
     return found
 
 
-def _dial_one_of(endpoints: t.Sequence[t.Sequence[t.Any]]) -> str | None:
+def _dial_one_of(endpoints: t.Sequence[tuple[str, int]]) -> str | None:
     """Try one endpoint for each port, since a Service can have some that speak no TLS. None if one answered."""
     first: dict[int, str] = {}
     for address, port in endpoints:
-        first.setdefault(int(port), str(address))
+        first.setdefault(port, address)
     errors = [dial(address, port) for port, address in list(first.items())[:_PORTS]]
     return None if None in errors else next(iter(errors), None)
 
@@ -121,7 +125,7 @@ class _Reader:
         finally:
             api.close()
 
-    def service(self, service: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def service(self, service: ServiceReference) -> Behind:
         """Look at the Service of an APIService: where it leads, whether that answers from here, who is behind it."""
         namespace, name = _quoted(service["namespace"], service["name"])
         answer = self.get(f"/api/v1/namespaces/{namespace}/services/{name}")
@@ -137,13 +141,13 @@ class _Reader:
             "status": answer.status,
             "type": spec.get("type") or "",
             "address": address,
-            "endpoints": endpoints[:20],
+            "endpoints": [f"{address}:{port}" for address, port in endpoints[:20]],
             "pods": _telling_arguments(pods.json()) if pods else [],
-            "address_error": dial(address, int(service["port"])) if has_address else None,
+            "address_error": dial(address, service["port"]) if has_address else None,
             "endpoint_error": _dial_one_of(endpoints),
         }
 
-    def through(self, each: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def through(self, each: ApiService) -> Answered:
         """Ask an extension API server for its discovery, by way of this kube-apiserver."""
         group, version = _quoted(each["group"], each["version"])
         # what an extension API server answers is its own affair, and can be without end
@@ -152,7 +156,7 @@ class _Reader:
         return {"status": answer.status, "body": body, "error": answer.error}
 
 
-def _kubernetes_service(reader: _Reader) -> dict[str, t.Any] | None:
+def _kubernetes_service(reader: _Reader) -> Dialled | None:
     """Try the address that every cluster has: that of the Service kubernetes."""
     found = reader.get("/api/v1/namespaces/default/services/kubernetes").json()
     address = ((found or {}).get("spec") or {}).get("clusterIP")
@@ -165,13 +169,13 @@ def _kubernetes_service(reader: _Reader) -> dict[str, t.Any] | None:
     return {"address": f"{address}:443", "error": error}
 
 
-def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) -> dict[str, t.Any]:
+def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) -> Layer:
     """Read all about the aggregation layer that this kube-apiserver knows.
 
-    dial_kubernetes: try the address of a Service from here, too. Returns the dictionary that the module
-    aggregation_layer_info documents as ``layer``.
+    dial_kubernetes: try the address of a Service from here, too. APIServices that kube-apiserver serves itself are left
+    out: they are always there, and many.
     """
-    found: dict[str, t.Any] = {
+    found: Layer = {
         "user": login.user,
         "status": None,
         "error": None,
@@ -188,19 +192,23 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
     if published.status not in (200, 404):
         found["error"] = published.error or published.body[:_LENGTH]
         return found
-    found["published"] = (published.json() or {}).get("data") or {}
+    data = (published.json() or {}).get("data") or {}
+    found["published"] = {name: str(data[name]) for name in PUBLISHED if name in data}
     listed = reader.get(_API_SERVICES).json()
     if listed is None:
         return found
-    found["apiservices"] = [_describe_apiservice(item) for item in listed.get("items") or ()]
-    remote = [each for each in found["apiservices"] if each["service"]]
+    items = listed.get("items") or ()
+    remote = [_describe_apiservice(item) for item in items if (item.get("spec") or {}).get("service")]
+    found["apiservices"] = remote
     with ThreadPoolExecutor(_WORKERS) as pool:
         through = pool.map(reader.through, remote)
         if remote:
             # more than a MiB: only where there is something to learn from it
             metrics = reader.get("/metrics")
             if metrics.status == 200:
-                found["unavailable"] = [name for name, value in _METRIC.findall(metrics.body) if float(value) > 0]
+                found["unavailable"] = [
+                    name for name, value in _METRIC.findall(metrics.body) if float(value) > 0 and re.fullmatch(NAME, name)
+                ]
         if dial_kubernetes:
             found["kubernetes_service"] = _kubernetes_service(reader)
         found["through"] = {each["name"]: answer for each, answer in zip(remote, through)}
@@ -208,6 +216,4 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         silent = [each["service"] for each in remote if found["through"][each["name"]]["status"] != 200]
         services = {f"{service['namespace']}/{service['name']}": service for service in silent}
         found["services"] = dict(zip(services, pool.map(reader.service, services.values())))
-    # the local ones are always there, and many
-    found["apiservices"] = remote
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._argv import flag_values, last_value
+from .._contract.credentials import Credentials
 from .probe import ADMINISTRATORS, Pair
 
 __all__ = ["AGGREGATOR", "Login", "login_as", "pair_of"]
@@ -19,13 +20,18 @@ AGGREGATOR = "system:kube-aggregator"
 
 
 class Login(t.NamedTuple):
-    """How to be let in: a certificate and key (paths here, or their text), a token, headers. user: for people."""
+    """How to be let in: a certificate and key (paths here, or their text), a token, headers. user: for people.
+
+    authority: PEM, the CAs by which the server must prove who it is; None for the front-proxy pair, which is shown to
+    nobody but this machine's own server and whose key never leaves it.
+    """
 
     user: str
     certificate: str | None = None
     key: str | None = None
     token: str | None = None
     headers: t.Mapping[str, str] = {}
+    authority: str | None = None
 
 
 def _first(argv: t.Sequence[str], flag: str, default: str) -> str:
@@ -47,13 +53,14 @@ def pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
     )
 
 
-def login_as(user: str, pair: Pair | None, given: t.Mapping[str, t.Any] | None) -> Login | None:
+def login_as(user: str, pair: Pair | None, given: Credentials | None) -> Login | None:
     """Give the way to ask a running kube-apiserver; None if there is none.
 
     user: in whose name, as an administrator; given: that user's own credentials, to take in place of the pair.
     """
     if given:
-        return Login(user, given.get("certificate"), given.get("key"), given.get("token"))
+        words = {name: given.get(name) for name in ("certificate", "key", "token")}
+        return Login(user, **words, authority=given["authority"])  # type: ignore[arg-type]
     if pair is None:
         return None
     headers = {pair.user_header: user, pair.group_header: ADMINISTRATORS}

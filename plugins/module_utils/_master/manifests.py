@@ -11,6 +11,7 @@ import stat
 import typing as t
 
 from .._argv import flag_values
+from .._contract.observation import Manifest, Sibling
 from .errors import MasterError, explain
 from .files import LIMIT, checksum, read_regular
 from .places import Places
@@ -42,7 +43,7 @@ _DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
-def describe_manifest(path: str, places: Places) -> dict[str, t.Any]:
+def describe_manifest(path: str, places: Places) -> Manifest:
     """Give the manifest's ``text``, ``checksum`` (SHA-256), ``mode``, ``uid``, ``gid``.
 
     Raises MasterError if it is not there, is no regular file, is not UTF-8, is too large or cannot be read.
@@ -87,7 +88,7 @@ def describe_manifest(path: str, places: Places) -> dict[str, t.Any]:
     }
 
 
-def list_siblings(path: str, places: Places) -> list[dict[str, t.Any]]:
+def list_siblings(path: str, places: Places) -> list[Sibling]:
     """List what else the kubelet reads in the manifest's folder: every file whose name begins with no dot.
 
     Source: pkg/kubelet/config/file.go (the pattern ``[^.]*``, any ending, symbolic links to files followed).
@@ -95,7 +96,7 @@ def list_siblings(path: str, places: Places) -> list[dict[str, t.Any]]:
     can tell whether it defines it; None elsewhere. Raises MasterError.
     """
     folder, name = os.path.split(places.real(path))
-    siblings: list[dict[str, t.Any]] = []
+    siblings: list[Sibling] = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:

@@ -9,6 +9,7 @@ import os
 import time
 import typing as t
 
+from .._contract.observation import FORMAT, Observation, ObservedFile, ObservedProcess, Pending
 from . import manifests
 from .backup import read_pending
 from .errors import MasterError
@@ -20,13 +21,10 @@ from .probe import ask
 from .process import Process, endpoint, find_apiserver, list_processes, mounts_of, started_at
 from .routing import service_routing_evidence
 
-__all__ = ["FORMAT", "observe"]
-
-# Raised when the shape of an observation changes, so that an action never reads another collection's result.
-FORMAT = 1
+__all__ = ["observe"]
 
 
-def _describe_process(process: Process, paths: t.Sequence[str]) -> dict[str, t.Any]:
+def _describe_process(process: Process, paths: t.Sequence[str]) -> ObservedProcess:
     return {
         "pid": process.pid,
         "argv": list(process.argv),
@@ -45,7 +43,7 @@ def _same_file(one: str, other: str) -> bool:
 
 def _describe_files(
     paths: t.Iterable[str], asked: t.Container[str], process: Process | None, places: Places
-) -> dict[str, dict[str, t.Any]]:
+) -> dict[str, ObservedFile]:
     files = {}
     for path in paths:
         found = describe_file(places.real(path))
@@ -68,6 +66,11 @@ def _describe_files(
     return files
 
 
+def _pending(places: Places) -> Pending | None:
+    journal = read_pending(places)
+    return None if journal is None else {"started": journal["started"]}
+
+
 def observe(
     *,
     manifest: str,
@@ -76,14 +79,14 @@ def observe(
     lock_timeout: float,
     controller_clock: float | None,
     paths: t.Sequence[str] = (),
-) -> dict[str, t.Any]:
+) -> Observation:
     """Observe one master.
 
     manifest: path of the static pod manifest; certificates_dir: a folder to look into besides those that the
     manifest names; root: a prefix for sandboxes (then nothing that runs is looked at); lock_timeout: seconds to
     wait for another run to end; controller_clock: the controller's clock (seconds since the epoch) when it asked;
     paths: more files to look at, as they are called in the container.
-    Returns the observation as documented in the module ``apiserver_info``. Raises MasterError.
+    Returns the observation, which the module ``apiserver_info`` documents. Raises MasterError.
     """
     places = Places(root)
     if places.live and os.geteuid() != 0:
@@ -112,5 +115,5 @@ def observe(
         "clock": now,
         "clock_skew": None if controller_clock is None else round(now - controller_clock, 3),
         "probe": ask(*endpoint(argv), pair_of(process.argv, process.pid)) if process else None,
-        "pending": read_pending(places),
+        "pending": _pending(places),
     }

@@ -10,6 +10,7 @@ import json
 import ssl
 import typing as t
 
+from .._contract.observation import Probe
 from .files import accept_weak_keys
 
 __all__ = ["ADMINISTRATORS", "PROBE_USER", "Pair", "ask"]
@@ -56,10 +57,10 @@ def _version(body: str) -> str | None:
         version = json.loads(body).get("gitVersion")
     except (ValueError, AttributeError):
         return None
-    return version if isinstance(version, str) else None
+    return version[:100] if isinstance(version, str) else None
 
 
-def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
+def ask(address: str, port: int, pair: Pair | None) -> Probe:
     """Ask a kube-apiserver on this machine.
 
     Returns ``address``, ``port``; ``accepted`` (True: ``GET /version`` with the pair and a user's name gave 200, or
@@ -69,7 +70,7 @@ def ask(address: str, port: int, pair: Pair | None) -> dict[str, t.Any]:
     says that a proxy-client pair is configured; None if it did not tell, nor whether it is ready),
     ``version`` (``v1.36.2``) and ``error`` (why there was no answer).
     """
-    found: dict[str, t.Any] = {
+    found: Probe = {
         "address": address,
         "port": port,
         "accepted": None,

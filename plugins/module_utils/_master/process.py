@@ -9,6 +9,7 @@ import os
 import typing as t
 
 from .._argv import RENAMED_SERVER, flag_values, last_value, server_index
+from .._contract.observation import Mount
 
 __all__ = ["Process", "endpoint", "find_apiserver", "is_alive", "list_processes", "mounts_of", "started_at"]
 
@@ -108,7 +109,7 @@ def endpoint(argv: t.Sequence[str]) -> tuple[str, int]:
     return address.strip("[]"), int(port) if port.isdecimal() else 6443
 
 
-def mounts_of(pid: int, paths: t.Iterable[str]) -> list[dict[str, str]]:
+def mounts_of(pid: int, paths: t.Iterable[str]) -> list[Mount]:
     """Tell from where the given files of a container are mounted.
 
     Returns one entry a mount point that holds any of the paths: ``mount_point`` in the container, ``source``
@@ -120,7 +121,7 @@ def mounts_of(pid: int, paths: t.Iterable[str]) -> list[dict[str, str]]:
     except OSError:
         return []
     points = {fields[4]: fields for fields in lines if len(fields) > 4}
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, Mount] = {}
     for path in paths:
         holder = max(
             (point for point in points if point == "/" or path == point or path.startswith(point + "/")),

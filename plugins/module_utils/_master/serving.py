@@ -9,12 +9,13 @@ import time
 import typing as t
 
 from .._argv import flag_that_differs
+from .._contract.observation import Probe
 from .containerlog import last_words, list_logs
 from .places import Places
 from .probe import Pair, ask
 from .process import Process, endpoint, find_apiserver, is_alive, list_processes
 
-__all__ = ["Expectation", "Outcome", "wait_until_serving"]
+__all__ = ["Expectation", "Waited", "wait_until_serving"]
 
 _PAUSE = 0.25
 # A server that died at its third start, with its predecessor gone, will not live at the fourth. Up to 1.20 the first
@@ -43,14 +44,14 @@ class Expectation(t.NamedTuple):
     container: str
 
 
-class Outcome(t.NamedTuple):
+class Waited(t.NamedTuple):
     """How the waiting ended. reason: why it failed (empty if it did not); seconds; words: the server's last lines."""
 
     serving: bool
     reason: str
     seconds: float
     words: tuple[str, ...]
-    probe: t.Mapping[str, t.Any] | None
+    probe: Probe | None
 
 
 def _wrong_command(process: Process, expected: Expectation) -> str | None:
@@ -60,14 +61,14 @@ def _wrong_command(process: Process, expected: Expectation) -> str | None:
     return f"the running kube-apiserver does not have --{different} as wanted" if different else None
 
 
-def _try_to_look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[str, t.Any] | None]:
+def _try_to_look(expected: Expectation) -> tuple[str | None, Process | None, Probe | None]:
     try:
         return _look(expected)
     except Exception as error:  # whatever a server does that nobody thought of: the way back must stay open
         return f"it cannot be looked at ({type(error).__name__}: {error})", None, None
 
 
-def _look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[str, t.Any] | None]:
+def _look(expected: Expectation) -> tuple[str | None, Process | None, Probe | None]:
     """Give what is not yet as it should be (None if nothing), the process, and what the probe saw."""
     if expected.old is not None and is_alive(expected.old):
         return "the old kube-apiserver is still running", None, None
@@ -88,12 +89,12 @@ def _look(expected: Expectation) -> tuple[str | None, Process | None, t.Mapping[
     return None, process, seen
 
 
-def _does_not_tell(seen: t.Mapping[str, t.Any] | None) -> bool:
+def _does_not_tell(seen: Probe | None) -> bool:
     """Tell whether a server that answers kept to itself whether it is ready."""
     return seen is not None and not seen["ready"] and seen["reload_hook"] is None
 
 
-def wait_until_serving(expected: Expectation, places: Places, timeout: float) -> Outcome:
+def wait_until_serving(expected: Expectation, places: Places, timeout: float) -> Waited:
     """Wait up to ``timeout`` seconds. Ends early if the server keeps dying at its start."""
     began = time.monotonic()
     known = set(list_logs(places, expected.pod, expected.container))
@@ -107,7 +108,7 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
         if untold_since is not None and now - untold_since < _UNTOLD:
             missing = "it answers, but does not say whether it is ready"
         if missing is None:
-            return Outcome(True, "", now - began, (), seen)
+            return Waited(True, "", now - began, (), seen)
         starts += [
             log for log in list_logs(places, expected.pod, expected.container) if log not in known and log not in starts
         ]
@@ -122,5 +123,5 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
             logs = reversed(list_logs(places, expected.pod, expected.container))
             # the newest may be that of a start that has not said anything yet
             words = next(filter(None, map(last_words, logs)), [])
-            return Outcome(False, reason, now - began, tuple(words), seen)
+            return Waited(False, reason, now - began, tuple(words), seen)
         time.sleep(_PAUSE)

@@ -22,6 +22,9 @@ import time
 import typing as t
 
 from .._argv import flag_values, last_value
+from .._contract.credentials import Credentials
+from .._contract.observation import ObservedProcess
+from .._contract.smoke import Asked, Begun, Caller, Ended
 from .api import Api
 from .detached import Tell, start_detached
 from .errors import MasterError
@@ -43,7 +46,7 @@ _PAUSE = 0.3
 _END_SECONDS = 60.0
 
 
-def _login(process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapping[str, t.Any] | None) -> Login:
+def _login(process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Login:
     argv = tuple(process["argv"])
     login = login_as(user or CALLER, pair_of(argv, process["pid"]), credentials)
     if login is None:
@@ -51,7 +54,7 @@ def _login(process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapp
     return login
 
 
-def _api(process: t.Mapping[str, t.Any], login: Login) -> Api:
+def _api(process: ObservedProcess, login: Login) -> Api:
     try:
         return Api(*endpoint(tuple(process["argv"])), login, seconds=_API_SECONDS)
     except (OSError, ValueError) as error:
@@ -129,33 +132,31 @@ def _serve(server: SmokeServer, api: Api, place: Place, tell: Tell) -> None:
         server.start()
         register(api, place)
         try:
-            tell({"group": group_of(place.id), "address": place.address, "port": place.port})
+            tell({"address": place.address, "port": place.port})
             asker = _wait_to_be_told(control, place.expires, stop, uid)
         finally:
             left = _remove_for_sure(api, place.id)
-            seen = server.stop()
+            served, refused = server.stop()
         if asker is not None:
             with asker:
-                asker.sendall(json.dumps({**seen, "left": left}).encode())
+                ended: Ended = {"served": served, "refused": refused, "left": left}
+                asker.sendall(json.dumps(ended).encode())
 
 
 def begin(
     *,
-    process: t.Mapping[str, t.Any],
+    process: ObservedProcess,
     user: str | None,
-    credentials: t.Mapping[str, t.Any] | None,
+    credentials: Credentials | None,
     test: str,
     certificate: str,
     key: str,
     life: float,
-) -> dict[str, t.Any]:
+) -> Begun:
     """Start the server of a test on this master, and make it known to the cluster.
 
-    process: ``pid`` and ``argv`` of the kube-apiserver; user, credentials: as for `survey`; test: an id; certificate,
-    key: PEM, what the server shows; life: for how many seconds at most.
-
-    Returns ``group``, ``address``, ``port``, and ``swept`` (ids of earlier tests of which something was left). Raises
-    MasterError.
+    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `survey`; test: an id;
+    certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
     """
     login = _login(process, user, credentials)
     api = _api(process, login)
@@ -180,23 +181,23 @@ def begin(
         place = Place(test, address, server.server_port, bundle, time.time() + life)
         _serve(server, _api(process, login), place, tell)
 
-    return {**start_detached(work), "swept": swept}
+    begun = start_detached(work)
+    return {"address": begun["address"], "port": begun["port"], "swept": swept}
 
 
 def ask_through(
-    *, process: t.Mapping[str, t.Any], user: str | None, credentials: t.Mapping[str, t.Any] | None, test: str
-) -> dict[str, t.Any]:
+    *, process: ObservedProcess, user: str | None, credentials: Credentials | None, test: str
+) -> Asked:
     """Ask the server of a test by way of the kube-apiserver of this master, until it answers or time is up.
 
-    Returns ``asked_as`` (None if the credentials' own user), ``status``, ``error``, ``body``, and ``caller`` (as the
-    server tells it: ``user``, ``groups``, ``certificate``, ``serial``; None if it was not reached). Raises MasterError.
+    Raises MasterError.
     """
     api = _api(process, _login(process, user, credentials))
     deadline = time.monotonic() + _ASK_SECONDS
     while True:
         answer = api.get(f"/apis/{group_of(test)}/v1")
         said = answer.json()
-        caller = said.get("caller") if isinstance(said, dict) else None
+        caller: Caller | None = said.get("caller") if isinstance(said, dict) else None
         # what refuses at once will refuse again; 503 and 404 only say that it is not known yet
         if caller or answer.status in (401, 403) or time.monotonic() > deadline:
             break
@@ -211,11 +212,10 @@ def ask_through(
     }
 
 
-def end(*, test: str) -> dict[str, t.Any]:
+def end(*, test: str) -> Ended:
     """End a test on the master on which it was begun.
 
-    Returns ``served``, ``refused`` (see `SmokeServer.stop`) and ``left`` (sentences about objects that could not be
-    removed). Raises MasterError if there is no such server any more: its time is over, or it was killed.
+    Raises MasterError if there is no such server any more: its time is over, or it was killed.
     """
     said = b""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
@@ -233,7 +233,7 @@ def end(*, test: str) -> dict[str, t.Any]:
                 "or it was killed; if something of it is left, the next smoke test removes it."
             ) from None
     try:
-        answer: dict[str, t.Any] = json.loads(said)
+        answer: Ended = json.loads(said)
     except ValueError:
         raise MasterError("The server of the smoke test ended without a word; run again.") from None
     return answer

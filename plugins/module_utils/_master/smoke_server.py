@@ -18,6 +18,7 @@ import ssl
 import threading
 import typing as t
 
+from .._contract.smoke import Caller, Refusal
 from .api import load_pair
 from .errors import MasterError
 from .files import accept_weak_keys
@@ -97,14 +98,11 @@ class SmokeServer(http.server.ThreadingHTTPServer):
         """Serve from now on."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
 
-    def stop(self) -> dict[str, t.Any]:
-        """Serve no longer. Gives ``served`` (how many calls) and ``refused`` (``from``, ``why``; each once)."""
+    def stop(self) -> tuple[int, list[Refusal]]:
+        """Serve no longer. Gives how many calls were served, and who was not let in, each once."""
         self.shutdown()
         self.server_close()
-        return {
-            "served": self._served,
-            "refused": [{"from": peer, "why": why} for peer, why in self._refused],
-        }
+        return self._served, [{"from": peer, "why": why} for peer, why in self._refused]
 
     def get_request(self) -> tuple[socket.socket, t.Any]:
         """Accept a connection; the handshake is left to the thread that answers."""
@@ -167,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(404, _status(404, "there is nothing else here"))
             return
         self.server.serve()
-        caller = {
+        caller: Caller = {
             "user": next(filter(None, (self.headers.get(header) for header in published.user_headers)), ""),
             "groups": [
                 value for header in published.group_headers for value in self.headers.get_all(header) or () if value

@@ -11,10 +11,12 @@ import time
 import typing as t
 
 from .._argv import flag_values, last_value
+from .._contract.observation import ObservedFile
+from .._contract.survey import Survey
 from .files import loads_together, read_regular
 from .handshake import offered_client_cas
 from .layer import read_layer
-from .login import AGGREGATOR, login_as, pair_of
+from .login import AGGREGATOR, Credentials, login_as, pair_of
 from .manifests import describe_manifest
 from .observe import observe
 from .places import Places
@@ -68,12 +70,16 @@ def _kubelet_client_ca(processes: t.Sequence[Process], places: Places) -> str | 
     return match.group(1) if match else None
 
 
-def _signing_cas(files: t.Mapping[str, t.Mapping[str, t.Any]], places: Places) -> list[str]:
+def _kind(files: t.Mapping[str, ObservedFile], path: str) -> str:
+    return files[path].get("kind", "") if path in files else ""
+
+
+def _signing_cas(files: t.Mapping[str, ObservedFile], places: Places) -> list[str]:
     """List the front-proxy CAs (paths) whose key lies beside them, so that a pair can be signed on this master."""
     fitting = []
     for path, file in files.items():
         key = os.path.join(os.path.dirname(path), _CA_KEY)
-        if file.get("kind") == "certificates" and (files.get(key) or {}).get("kind") == "private_key":
+        if file.get("kind") == "certificates" and _kind(files, key) == "private_key":
             fitting += [path] * loads_together(places.real(path), places.real(key))
     return fitting
 
@@ -93,7 +99,7 @@ def _routes(argv: t.Sequence[str]) -> bool:
 def _status_without_user(address: str, port: int, pair: Pair) -> int | None:
     """Give the status of /version with the pair and without a user's name."""
     # a header that no authenticator reads
-    return t.cast("int | None", ask(address, port, pair._replace(user_header="X-Nobody-Reads-This"))["status"])
+    return ask(address, port, pair._replace(user_header="X-Nobody-Reads-This"))["status"]
 
 
 def survey(
@@ -104,12 +110,12 @@ def survey(
     lock_timeout: float,
     controller_clock: float | None,
     user: str | None = None,
-    credentials: t.Mapping[str, t.Any] | None = None,
-) -> dict[str, t.Any]:
+    credentials: Credentials | None = None,
+) -> Survey:
     """Look at one master. The arguments are those of `observe`; credentials: ``certificate`` with ``key``, or
     ``token``, to read the API with in place of the front-proxy pair, as this user.
 
-    Returns the observation as documented in the module ``aggregation_layer_info``. Raises MasterError.
+    Returns what the module ``aggregation_layer_info`` documents. Raises MasterError.
     """
     places = Places(root)
     began = time.time()  # before anything is waited for, so that the clocks can be compared
@@ -134,23 +140,28 @@ def survey(
     cas = [path for path, file in found["files"].items() if file.get("kind") == "certificates"]
     if controller_clock is not None:
         found["clock_skew"] = round(began - controller_clock, 3)
-    found["kubelet_client_ca"] = kubelet_ca
-    found["ca_key_fits"] = _signing_cas(found["files"], places)
-    found["public_keys"] = {path: _public_keys(places.real(path)) for path in sorted(account_keys)}
-    found["key_fits"] = {
-        path: [ca for ca in cas if loads_together(places.real(ca), places.real(path))]
-        for path in sorted(account_keys)
-        if (found["files"].get(path) or {}).get("kind") == "private_key"
+    more: Survey = {
+        **found,  # type: ignore[typeddict-item]
+        "kubelet_client_ca": kubelet_ca,
+        "ca_key_fits": _signing_cas(found["files"], places),
+        "public_keys": {path: _public_keys(places.real(path)) for path in sorted(account_keys)},
+        "key_fits": {
+            path: [ca for ca in cas if loads_together(places.real(ca), places.real(path))]
+            for path in sorted(account_keys)
+            if _kind(found["files"], path) == "private_key"
+        },
+        "handshake": None,
+        "without_user": None,
+        "layer": None,
     }
-    found["handshake"] = found["without_user"] = found["layer"] = None
     probe = found["probe"]
     if process and probe and probe["answers"]:
         pair = pair_of(argv, process["pid"])
         address, port = probe["address"], probe["port"]
-        found["handshake"] = offered_client_cas(address, port)
+        more["handshake"] = offered_client_cas(address, port)
         if pair is not None and probe["status"] is not None:
-            found["without_user"] = _status_without_user(address, port, pair)
+            more["without_user"] = _status_without_user(address, port, pair)
         login = login_as(user or AGGREGATOR, pair, credentials)
         if login is not None:
-            found["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
-    return found
+            more["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
+    return more

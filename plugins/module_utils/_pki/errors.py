@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from .._shown import UserError
 
-class PkiError(Exception):
+
+class PkiError(UserError):
     """Something about keys or certificates is not as it must be; the text is one sentence for a person."""
 
 

@@ -13,6 +13,7 @@ from .._pki.certificate import Certificate
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
 from .._pki.lifetime import iso
+from .._shown import printable
 from .errors import PlanError
 from .master import Master, Seen
 from .wish import Wish
@@ -20,6 +21,8 @@ from .wish import Wish
 __all__ = ["CONTROLLER", "Authority", "Holder", "choose", "holder_of", "refuse_shared"]
 
 CONTROLLER = "controller"
+# CAs of one holder in a table.
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,16 @@ def holder_of(master: Master, bundle: Seen) -> Holder:
         return Holder(master.name, (), str(error))
 
 
-def _table(holders: t.Sequence[Holder]) -> str:
+def _table(holders: t.Sequence[Holder]) -> list[str]:
+    """Show who holds which CA. Of one that holds very many, the first ones are shown."""
     rows = [("host", "CN", "SHA-256 of the key", "not after")]
     rows += [
-        (holder.name, ca.common_name or ca.subject, ca.key_fingerprint[:16], iso(ca.not_after))
+        (holder.name, printable(ca.common_name or ca.subject, longest=60), ca.key_fingerprint[:16], iso(ca.not_after))
         for holder in holders
-        for ca in holder.bundle
+        for ca in holder.bundle[:_SHOWN]
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def _asked_for(holders: t.Sequence[Holder], name: str) -> Authority:
@@ -106,13 +110,15 @@ def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Author
             raise PlanError(
                 f"{folder.path} on the controller holds a front-proxy CA that no master holds, and the masters agree "
                 "about another one; move that folder away, and the next run takes over what the masters have, or set "
-                f"front_proxy_ca_from to {CONTROLLER}, and all masters get the controller's:\n{_table(having)}"
+                f"front_proxy_ca_from to {CONTROLLER}, and all masters get the controller's:",
+                _table(having),
             )
         raise PlanError(
             "The masters do not hold the same front-proxy CA, so a request would be accepted through one master and "
             "refused through another; set front_proxy_ca_from to the host whose CA all shall use (the other masters "
             "then get that CA and a new pair), or front_proxy_cluster if these are different "
-            f"clusters:\n{_table(having)}"
+            "clusters:",
+            _table(having),
         )
     if folder.ca:
         # as it lies there: its first one signs, and its file is what the masters get

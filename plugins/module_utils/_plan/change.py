@@ -18,7 +18,7 @@ from .._pki.errors import PkiError
 from .errors import PlanError
 from .master import Master, Seen
 
-__all__ = ["FILE_FLAGS", "FileWish", "MasterChange", "WriteFile", "decide_change"]
+__all__ = ["FILE_FLAGS", "FileWish", "MasterChange", "decide_change", "owner_of"]
 
 # The flags that name a front-proxy file: its folder must be mounted into the pod.
 FILE_FLAGS = ("requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file")
@@ -48,25 +48,13 @@ class FileWish:
 
 
 @dataclass(frozen=True)
-class WriteFile:
-    """A file to write. host: its path on the host; uid, gid: None for that of the process; reason: a clause."""
-
-    wish: FileWish
-    host: str
-    seen: Seen
-    uid: int | None
-    gid: int | None
-    reason: str
-
-
-@dataclass(frozen=True)
 class MasterChange:
-    """The decision. text: the new manifest, None if it stays; reasons: a sentence for each file and folder,
-    flag_reasons: for each flag; restart: why kube-apiserver must restart, or empty.
+    """The decision. text: the new manifest, None if it stays; files: those that must be written; reasons: a sentence
+    for each file and folder, flag_reasons: for each flag; restart: why kube-apiserver must restart, or empty.
     """
 
     text: str | None
-    files: tuple[WriteFile, ...]
+    files: tuple[FileWish, ...]
     reasons: tuple[str, ...]
     flag_reasons: tuple[str, ...]
     restart: str
@@ -89,9 +77,9 @@ def _certificates(text: str | None, where: str) -> tuple[Certificate, ...]:
 def _observed_key(seen: Seen, master: Master) -> str | None:
     """The public half of the key that lies on the master, told by a certificate that it loads with."""
     for path in seen.facts.get("loads_with") or ():
-        blocks = master.facts["files"][path].get("certificates") or ()
+        facts = master.facts["files"].get(path)
         try:
-            return read_certificates("".join(blocks), where=path)[0].key_fingerprint
+            return read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=path)[0].key_fingerprint
         except PkiError:
             continue
     return None
@@ -108,40 +96,43 @@ def _difference(wish: FileWish, seen: Seen, master: Master) -> str | None:
         return "has another content"
     if seen.facts["mode"] != wish.mode:
         return f"has mode {seen.facts['mode']}, not {wish.mode}"
-    for name, number in (("owner", "uid"), ("group", "gid")):
+    for name in ("owner", "group"):
         wanted = getattr(wish, name)
-        if wanted is not None and wanted not in (seen.facts[name], str(seen.facts[number])):
-            return f"has the {name} {seen.facts[name]}, not {wanted}"
+        now = (seen.facts["owner"], seen.facts["uid"]) if name == "owner" else (seen.facts["group"], seen.facts["gid"])
+        if wanted is not None and wanted not in map(str, now):
+            return f"has the {name} {now[0]}, not {wanted}"
     return None
 
 
-def _owner(seen: Seen, master: Master) -> tuple[int | None, int | None]:
-    """Whose the file is to be: as it was; a new one as the server's own key, since the server must read both."""
-    if seen.exists:
-        return seen.facts["uid"], seen.facts["gid"]
-    own_key = master.pod.flag("tls-private-key-file")
-    try:
-        facts = master.seen(own_key).facts if own_key else {}
-    except PlanError:
-        return None, None  # it does not lie on the host
-    return facts.get("uid"), facts.get("gid")
+def owner_of(seen: Seen, master: Master) -> tuple[int, int]:
+    """Whose a file is to be: as it was; a new one as the server's own key, since the server must read both.
+
+    Gives the numbers of user and group; -1 is that of the process that writes.
+    """
+    if not seen.exists:
+        own_key = master.pod.flag("tls-private-key-file")
+        try:
+            seen = master.seen(own_key) if own_key else seen
+        except PlanError:
+            return -1, -1  # it does not lie on the host
+    return seen.facts.get("uid", -1), seen.facts.get("gid", -1)
 
 
-def _why_not_reloaded(writes: t.Sequence[WriteFile], master: Master) -> str:
+def _why_not_reloaded(writes: t.Sequence[FileWish], master: Master) -> str:
     """Say why the running server would not take up new files by itself; empty if it would."""
     if not writes or not master.live:
         return ""
-    if master.facts.get("process") is None:
+    if master.facts["process"] is None:
         return "no kube-apiserver is running, and a new pod starts at once where a crashed one waits longer and longer"
     if master.release is not None and master.release < _RELOADS_FROM:
         return "kube-apiserver reads its proxy-client pair again only from 1.20 on"
-    for write in writes:
-        facts = write.seen.facts
-        if facts.get("is_link") or facts.get("links", 1) > 1:
-            return f"{write.host} was a link, and kube-apiserver does not see when a link is replaced"
-        mounted = [mount for mount in master.pod.mounts if mount.single_file and mount.mount_path == write.wish.path]
+    for wish in writes:
+        seen = master.seen(wish.path)
+        if seen.facts["is_link"] or seen.facts.get("links", 1) > 1:
+            return f"{seen.host} was a link, and kube-apiserver does not see when a link is replaced"
+        mounted = [mount for mount in master.pod.mounts if mount.single_file and mount.mount_path == wish.path]
         if mounted:
-            return f"{write.wish.path} is mounted as a single file, and the container goes on seeing the old one"
+            return f"{wish.path} is mounted as a single file, and the container goes on seeing the old one"
     return ""
 
 
@@ -164,7 +155,7 @@ def decide_change(
     master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileWish], *, container: str
 ) -> MasterChange:
     """Decide what must be written on a master so that it has these flags and files. Raises PlanError."""
-    writes: list[WriteFile] = []
+    writes: list[FileWish] = []
     reasons: list[str] = []
     for wish in files:
         if not wish.is_key:
@@ -172,7 +163,7 @@ def decide_change(
         seen = master.seen(wish.path)
         difference = _difference(wish, seen, master)
         if difference:
-            writes.append(WriteFile(wish, seen.host, seen, *_owner(seen, master), difference))
+            writes.append(wish)
             reasons.append(f"{seen.host} {difference}")
     stuck = _why_not_reloaded(writes, master)
     named = {path for name in FILE_FLAGS for path in [flags.get(name)] if path} | {wish.path for wish in files}

@@ -112,6 +112,30 @@ def _refuse_folder_of_another(folder: PkiFolder, masters: t.Sequence[Master]) ->
             )
 
 
+def _refuse_unknown(
+    hosts: t.Sequence[HostPlan],
+    masters: t.Sequence[Master],
+    others: t.Sequence[Master],
+    folder: PkiFolder,
+    wishes: t.Mapping[str, Wish],
+) -> None:
+    """Refuse to send files of a folder that serves others to a master that does not show which cluster it is of.
+
+    Whoever holds a cluster's front-proxy pair is anyone there, and root on a master decides what is seen of it.
+    """
+    known = set(folder.client_cas).union(*map(_client_keys, [*masters, *others]))
+    for host, master in zip(hosts, masters):
+        serves_others = bool(folder.ca or folder.client or known - _client_keys(master))
+        if host.files and not _client_keys(master) and serves_others and not wishes[host.name].allow_unknown_client_ca:
+            raise HostError(
+                host.name,
+                f"{host.name} would get files of {folder.path} on the controller, which serves other masters, too, and "
+                f"it is not known whether {host.name} belongs to their cluster, since no client CA was seen on it "
+                "(--client-ca-file); let its manifest name the client CA of the cluster, or set "
+                f"front_proxy_allow_unknown_client_ca: true for {host.name} if you know that it is one of them.",
+            )
+
+
 def _refuse_several_clusters(masters: t.Sequence[Master]) -> None:
     known = [(master.name, _client_keys(master)) for master in masters]
     known = [(name, keys) for name, keys in known if keys]
@@ -191,11 +215,10 @@ def _plan_host(
     change = decide_change(master, flags.values, (), container=container)
     reasons = [*file_reasons, *flags.reasons, *change.reasons]
     action = "change" if files or change.text is not None else "nothing"
-    if master.facts.get("pending"):
+    pending = master.facts["pending"]
+    if pending:
         action = "change"
-        reasons.insert(
-            0, f"a change that began at {master.facts['pending'].get('started')} was cut off and is finished first"
-        )
+        reasons.insert(0, f"a change that began at {pending['started']} was cut off and is finished first")
     if action == "nothing":
         gap = unproven(master, flags.values)
         if gap:
@@ -380,6 +403,7 @@ def decide_cluster(
         with about_host(master.name):
             given, files, more_why = separated(master, flags[master.name], files, wishes[master.name])
             hosts.append(_plan_host(master, given, files, [*why, *more_why], holder, verdict, container))
+    _refuse_unknown(hosts, masters, others, folder, wishes)
     healthy = {master.name: master.healthy for master in masters}
     make = authority.origin is None
     adopt = not make and authority.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)
@@ -392,7 +416,8 @@ def decide_cluster(
         adopt=adopt,
         sign=next(iter(because.values()), ""),
         made_anew=(*new_ca, *new_pair),
-        client_cas=tuple(sorted(set().union(*map(_client_keys, masters)))),
+        # where no client CA is seen on any of them, what was known stays
+        client_cas=tuple(sorted(set().union(*map(_client_keys, masters)) or folder.client_cas)),
         hosts=tuple(sorted(hosts, key=lambda host: healthy[host.name])),
         warnings=(*warnings, *more),
     )

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
+from .._contract.observation import Observation
 from .._pki.certificate import bundle_text
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
@@ -21,9 +22,11 @@ from .._pki.lifetime import (
     iso,
     parse_duration,
 )
+from .._shown import printable
 from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster, is_of_another_cluster
 from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
+from .result import ClusterResult, HostResult, PlanResult
 from .wish import Wish
 
 __all__ = ["SHORTEST_WAIT", "ClusterSettings", "Report", "plan_clusters"]
@@ -72,16 +75,16 @@ class Report:
     name: str
     cluster: str
     targeted: bool
-    facts: t.Mapping[str, t.Any] | None
+    facts: Observation | None
     failure: str
     wish: Wish | None
     settings: ClusterSettings | None
 
 
-def _read(report: Report, settings: ClusterSettings, now: datetime) -> Master:
-    with about_host(report.name):
+def _read(name: str, facts: Observation, settings: ClusterSettings, now: datetime) -> Master:
+    with about_host(name):
         return read_master(
-            report.name, report.facts or {}, container=settings.container, now=now, backdate=BACKDATE.total_seconds()
+            name, facts, container=settings.container, now=now, backdate=BACKDATE.total_seconds()
         )
 
 
@@ -119,12 +122,12 @@ def _decide(
             f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task."
         )
     _refuse_differing_settings(targeted)
-    masters = [_read(report, settings, now) for report in targeted]
+    masters = [_read(report.name, report.facts, settings, now) for report in targeted if report.facts is not None]
     others = [
         master
         for report in reports
         if not report.targeted and report.facts is not None
-        for master in [_read(report, settings, now)]
+        for master in [_read(report.name, report.facts, settings, now)]
         if report.cluster or not is_of_another_cluster(master, masters)
     ]
     try:
@@ -144,7 +147,22 @@ def _decide(
     return plan, settings
 
 
-def _host_result(host: HostPlan, folder: str, made_anew: t.Container[str]) -> dict[str, t.Any]:
+def _decide_alone(
+    reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str
+) -> tuple[ClusterPlan, ClusterSettings]:
+    """Decide for a cluster such that nothing which goes wrong there reaches another one. Raises PlanError."""
+    try:
+        return _decide(reports, read_folder, now, doubt)
+    except PlanError:
+        raise
+    except Exception as error:
+        raise PlanError(
+            f"What the masters of this cluster say cannot be decided about ({type(error).__name__}: {error}); look at "
+            "their manifests and certificates, and if they are right, report this."
+        ) from None
+
+
+def _host_result(host: HostPlan, folder: str, made_anew: t.Container[str]) -> HostResult:
     leaf, ca = host.pair.certificate, host.ca.bundle[0] if host.ca.bundle else None
     return {
         "action": host.action,
@@ -153,22 +171,22 @@ def _host_result(host: HostPlan, folder: str, made_anew: t.Container[str]) -> di
             {"path": path, "src": f"{folder}/{name}", "made_anew": name in made_anew}
             for path, name in host.files.items()
         ],
-        "found": host.found,
-        "routing": host.routing,
-        "reasons": list(host.reasons),
-        "warnings": list(host.warnings),
+        "found": printable(host.found),
+        "routing": printable(host.routing),
+        "reasons": [printable(reason) for reason in host.reasons],
+        "warnings": [printable(warning) for warning in host.warnings],
         "pair_not_after": iso(leaf.not_after) if leaf else None,
         "ca_not_after": iso(ca.not_after) if ca else None,
         "error": "",
     }
 
 
-def _refused(reports: t.Sequence[Report], culprit: str, message: str) -> dict[str, dict[str, t.Any]]:
+def _refused(reports: t.Sequence[Report], culprit: str, message: str) -> dict[str, HostResult]:
     """Give every targeted host of a cluster an error: the culprit its own, the others why they are not begun."""
     short = message.splitlines()[0]
     if short.endswith(":"):  # a table follows, which its own host shows
         short = f"{short[:-1]}."
-    hosts = {}
+    hosts: dict[str, HostResult] = {}
     for report in reports:
         if report.targeted:
             own = report.name == culprit
@@ -190,7 +208,7 @@ def _targeted(reports: t.Sequence[Report]) -> list[str]:
 
 def _refused_cluster(
     reports: t.Sequence[Report], leader: str, culprit: str, message: str, look_at: t.Sequence[str]
-) -> dict[str, t.Any]:
+) -> ClusterResult:
     return {
         "leader": leader,
         "members": _targeted(reports),
@@ -201,7 +219,7 @@ def _refused_cluster(
     }
 
 
-def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, members: list[str]) -> dict[str, t.Any]:
+def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, members: list[str]) -> ClusterResult:
     signer = plan.authority.signer
     return {
         "leader": leader,
@@ -212,38 +230,36 @@ def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, m
         "client_cas": list(plan.client_cas),
         "sign": plan.sign,
         "common_name": plan.common_name,
-        "ca": signer.subject if signer else None,
-        "ca_reason": plan.authority.reason,
+        "ca": printable(signer.subject, longest=300) if signer else None,
+        "ca_reason": printable(plan.authority.reason),
         "ca_not_after": iso(signer.not_after) if signer else None,
         "look_at": [],
         "error": "",
-        "warnings": list(plan.warnings),
+        "warnings": [printable(warning) for warning in plan.warnings],
     }
 
 
 def plan_clusters(
     reports: t.Sequence[Report], *, read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str = ""
-) -> dict[str, t.Any]:
+) -> PlanResult:
     """Plan all clusters. read_folder: looks at a PKI folder of the controller, may raise PkiError; doubt: why the
     masters that were named may not be all, so that no CA must be made; empty if they are.
 
-    Returns plain values: ``hosts`` (by name: ``action``, ``flags``, ``files``, ``reasons``, ``error``, ...),
-    ``clusters`` (by name: ``leader``, ``make_ca``, ``adopt``, ``sign``, ``look_at``, ``error``, ...), ``waves``
-    (lists of hosts, at most one of a cluster in each), ``pending`` (hosts with a change that was cut off) and
-    ``settled`` (nothing is to be done, and nothing is refused). An error of one cluster leaves the others alone.
+    Returns the plan by host and by cluster, ``waves`` (lists of hosts, at most one of a cluster in each), ``pending``
+    (hosts with a change that was cut off) and ``settled`` (nothing is to be done, and nothing is refused). An error of one cluster leaves the others alone.
     """
     names = dict.fromkeys(report.cluster for report in reports if report.targeted and report.cluster)
     if not names and any(report.targeted for report in reports):
         names = {DEFAULT_CLUSTER: None}
-    hosts: dict[str, t.Any] = {}
-    clusters: dict[str, t.Any] = {}
+    hosts: dict[str, HostResult] = {}
+    clusters: dict[str, ClusterResult] = {}
     orders: list[tuple[str, ...]] = []
     for name in names:
         # a host that does not say which cluster it belongs to may be of any
         members = [report for report in reports if report.cluster in (name, "")]
         leader = next(report.name for report in members if report.targeted)
         try:
-            plan, settings = _decide(members, read_folder, now, doubt)
+            plan, settings = _decide_alone(members, read_folder, now, doubt)
         except PlanError as error:
             culprit = error.host if isinstance(error, HostError) else leader
             look_at = error.hosts if isinstance(error, UnseenMasters) else ()

@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._manifest.errors import ManifestError
-from .._pki.errors import PkiError
+from .._shown import UserError, printable
 
 __all__ = ["HostError", "PlanError", "about_host"]
 
 
-class PlanError(Exception):
+class PlanError(UserError):
     """What is wanted cannot or must not be done. The message is for a person: what, where, why, what to do."""
 
 
@@ -28,10 +27,17 @@ class HostError(PlanError):
 
 @contextlib.contextmanager
 def about_host(name: str) -> t.Iterator[None]:
-    """Turn what is refused while one master is looked at into a HostError of that master."""
+    """Turn what is refused, or goes wrong, while one master is looked at into a HostError of that master."""
     try:
         yield
     except HostError:
         raise
-    except (ManifestError, PkiError, PlanError) as error:
+    except UserError as error:
         raise HostError(name, str(error)) from None
+    except Exception as error:
+        # whatever a master says that nobody thought of: it must not stop the other clusters
+        raise HostError(
+            name,
+            f"What {name} says of itself cannot be understood ({type(error).__name__}: {printable(str(error), longest=200)}); "
+            "look at its manifest and its certificates, and if they are right, report this.",
+        ) from None

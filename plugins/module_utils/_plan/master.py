@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._argv import same_value
+from .._contract.observation import Observation, ObservedFile, Probe
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
@@ -18,10 +19,7 @@ from .._pki.errors import PkiError
 from .errors import PlanError
 from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
 
-__all__ = ["FORMAT", "Master", "Seen", "read_master"]
-
-# The shape of an observation that is understood here: see _master/observe.py.
-FORMAT = 1
+__all__ = ["Master", "Seen", "read_master"]
 
 DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
@@ -36,7 +34,7 @@ class Seen:
     path: str
     host: str
     mounted: bool
-    facts: t.Mapping[str, t.Any]
+    facts: ObservedFile
 
     @property
     def exists(self) -> bool:
@@ -53,7 +51,7 @@ class Master:
     """One observed master. name: in the inventory; facts: the result of ``apiserver_info``; pod: its manifest, read."""
 
     name: str
-    facts: t.Mapping[str, t.Any]
+    facts: Observation
     pod: StaticPod
 
     @property
@@ -62,21 +60,21 @@ class Master:
         return not self.facts["root"]
 
     @property
-    def probe(self) -> t.Mapping[str, t.Any]:
-        """What the running server answered; empty if none runs."""
-        return self.facts.get("probe") or {}
+    def probe(self) -> Probe | None:
+        """What the running server answered; None if none runs."""
+        return self.facts["probe"]
 
     @property
     def release(self) -> tuple[int, int] | None:
         """The running server's release, or else the image's."""
         # the registry's host may have dots and a port, too
         name = (self.pod.image or "").partition("@")[0].rpartition("/")[2]
-        return parse_release(self.probe.get("version")) or parse_release(name.partition(":")[2])
+        return parse_release(self.probe and self.probe["version"]) or parse_release(name.partition(":")[2])
 
     @property
     def healthy(self) -> bool:
         """Whether its server answers, as far as one can run here."""
-        return not self.live or bool(self.probe.get("answers"))
+        return not self.live or bool(self.probe and self.probe["answers"])
 
     def as_written(self, flags: t.Mapping[str, str | None]) -> dict[str, str | None]:
         """Give these flags in the manifest's own spelling where that means the same: ``True`` for ``true``."""
@@ -104,7 +102,7 @@ class Master:
         except ManifestError as error:
             raise PlanError(str(error)) from None
         facts = self.facts["files"].get(host or path)
-        return Seen(path, host or path, host is not None, facts if facts is not None else {"exists": False})
+        return Seen(path, host or path, host is not None, facts or {"exists": False, "is_link": False})
 
     def client_cas(self) -> tuple[Certificate, ...]:
         """The CAs of the cluster's own client certificates; empty if they are not known."""
@@ -117,16 +115,11 @@ class Master:
             return ()
 
 
-def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now: datetime, backdate: float) -> Master:
+def read_master(name: str, facts: Observation, *, container: str, now: datetime, backdate: float) -> Master:
     """Read an observation. Raises PlanError, whose message does not name the host, for all that must not be touched.
 
     now: the controller's clock, for messages; backdate: how many seconds the clocks may be apart.
     """
-    if facts.get("format") != FORMAT:
-        raise PlanError(
-            "The observation is not one that this release of the collection makes; run apiserver_info of the same "
-            "release."
-        )
     path = facts["manifest"]["path"]
     try:
         pod = read_pod(facts["manifest"]["text"], container=container, where=path)
@@ -142,7 +135,7 @@ def read_master(name: str, facts: t.Mapping[str, t.Any], *, container: str, now:
                 "its ending: move it out of that folder (removing it stops kube-apiserver for some seconds), then run "
                 "again."
             )
-    skew = facts.get("clock_skew")
+    skew = facts["clock_skew"]
     if skew is not None and abs(skew) > backdate:
         ahead = "ahead of" if skew > 0 else "behind"
         raise PlanError(

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
+from .._contract.order import NewFile, Order
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .._pki.lifetime import iso
-from .change import MasterChange, WriteFile
+from .._shown import printable
+from .change import FileWish, MasterChange, owner_of
 from .flags import read_list
-from .master import Master
+from .master import Master, Seen
 
 __all__ = ["build_order", "show_change"]
 
@@ -20,6 +22,21 @@ __all__ = ["build_order", "show_change"]
 def _host_path(master: Master, flags: t.Mapping[str, str | None], flag: str) -> str | None:
     value = flags[flag] if flag in flags else master.pod.flag(flag)
     return master.seen(value).host if value else None
+
+
+def _new_file(wish: FileWish, master: Master, content: str) -> NewFile:
+    seen = master.seen(wish.path)
+    uid, gid = owner_of(seen, master)
+    return NewFile(
+        path=seen.host,
+        content=content.encode(),
+        mode=int(wish.mode, 8),
+        uid=uid,
+        gid=gid,
+        owner=wish.owner,
+        group=wish.group,
+        seen=seen.facts.get("stamp"),
+    )
 
 
 def build_order(
@@ -30,8 +47,8 @@ def build_order(
     *,
     wait: float,
     lock_timeout: float,
-) -> dict[str, t.Any]:
-    """Build the option ``order`` of the module ``apiserver``.
+) -> Order:
+    """Build the order that brings this master to the decided state.
 
     contents: by path in the container, what to write, keys included; wait: seconds, 0 for not at all.
     """
@@ -39,71 +56,65 @@ def build_order(
     def first(flag: str, default: str) -> str:
         return (read_list(flags.get(flag, master.pod.flag(flag))) or (default,))[0]
 
-    return {
-        "manifest": master.facts["manifest"]["path"],
-        "manifest_seen": master.facts["manifest"]["checksum"],
-        "manifest_text": change.text,
-        "files": [
-            {
-                "path": write.host,
-                "content": contents[write.wish.path],
-                "mode": write.wish.mode,
-                "uid": write.uid,
-                "gid": write.gid,
-                "owner": write.wish.owner,
-                "group": write.wish.group,
-                "seen": write.seen.facts.get("stamp"),
-            }
-            for write in change.files
-        ],
-        "bundle": _host_path(master, flags, "requestheader-client-ca-file"),
-        "certificate": _host_path(master, flags, "proxy-client-cert-file"),
-        "key": _host_path(master, flags, "proxy-client-key-file"),
-        "flags": master.as_written(flags),
-        "user_header": first("requestheader-username-headers", "X-Remote-User"),
-        "group_header": first("requestheader-group-headers", "X-Remote-Group"),
-        "pod": f"{master.pod.namespace}_{master.pod.name}",
-        "container": master.pod.container,
-        "wait": wait,
-        "lock_timeout": lock_timeout,
-    }
+    return Order(
+        manifest=master.facts["manifest"]["path"],
+        manifest_seen=master.facts["manifest"]["checksum"],
+        manifest_text=change.text,
+        files=tuple(_new_file(wish, master, contents[wish.path]) for wish in change.files),
+        bundle=_host_path(master, flags, "requestheader-client-ca-file"),
+        certificate=_host_path(master, flags, "proxy-client-cert-file"),
+        key=_host_path(master, flags, "proxy-client-key-file"),
+        flags=master.as_written(flags),
+        user_header=first("requestheader-username-headers", "X-Remote-User"),
+        group_header=first("requestheader-group-headers", "X-Remote-Group"),
+        pod=f"{master.pod.namespace}_{master.pod.name}",
+        container=master.pod.container,
+        wait=wait,
+        lock_timeout=lock_timeout,
+    )
 
 
 def _describe(certificates: t.Sequence[Certificate]) -> str:
     return "".join(
-        f"subject: {certificate.subject}\nissuer: {certificate.issuer}\nSHA-256: {certificate.fingerprint}\nvalid: "
+        f"subject: {printable(certificate.subject)}\nissuer: {printable(certificate.issuer)}\nSHA-256: {certificate.fingerprint}\nvalid: "
         f"{iso(certificate.not_before)} to {iso(certificate.not_after)}\n"
         for certificate in certificates
     )
 
 
-def _show_file(write: WriteFile) -> dict[str, str]:
+def _show_file(wish: FileWish, seen: Seen) -> dict[str, str]:
     before = after = ""
-    if write.wish.is_key:
-        before = "a private key\n" if write.seen.exists else ""
+    if wish.is_key:
+        before = "a private key\n" if seen.exists else ""
         after = "a private key (not shown)\n"
     else:
         try:
-            before = _describe(write.seen.certificates()) if write.seen.exists else ""
+            before = _describe(seen.certificates()) if seen.exists else ""
         except PkiError:
             before = "unreadable\n"
         after = (
             "made by the real run\n"
-            if write.wish.text is None
-            else _describe(read_certificates(write.wish.text, where=write.host))
+            if wish.text is None
+            else _describe(read_certificates(wish.text, where=seen.host))
         )
     return {
-        "before_header": write.host if write.seen.exists else f"{write.host} (absent)",
-        "after_header": f"{write.host} (mode {write.wish.mode})",
+        "before_header": printable(seen.host if seen.exists else f"{seen.host} (absent)"),
+        "after_header": printable(f"{seen.host} (mode {wish.mode})"),
         "before": before,
         "after": after,
     }
 
 
+def _by_lines(text: str) -> str:
+    """A text with nothing in its lines that steers a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def show_change(master: Master, change: MasterChange) -> list[dict[str, str]]:
     """Give the difference as Ansible shows it with ``--diff``: the manifest as text, certificates by their facts."""
-    shown = [_show_file(write) for write in change.files]
+    shown = [_show_file(wish, master.seen(wish.path)) for wish in change.files]
     if change.text is not None:
-        path = master.facts["manifest"]["path"]
-        shown.append({"before_header": path, "after_header": path, "before": master.pod.text, "after": change.text})
+        path = printable(master.facts["manifest"]["path"])
+        texts = {"before": _by_lines(master.pod.text), "after": _by_lines(change.text)}
+        shown.append({"before_header": path, "after_header": path, **texts})
     return shown

@@ -17,14 +17,14 @@ def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
     """Say what the running server does not show of a manifest and files that are right; empty if it shows all."""
     if not master.live:
         return ""
-    process = master.facts.get("process")
+    process, probe = master.facts["process"], master.probe
     if process is None:
         return "no kube-apiserver is running"
     different = flag_that_differs(process["argv"], master.as_written(flags))
     if different:
         return f"the running kube-apiserver does not have --{different} as its manifest says"
-    if not master.probe.get("accepted"):
-        status = master.probe.get("status")
-        answer = f"HTTP {status}" if status else master.probe.get("error") or "not asked"
+    if not probe or not probe["accepted"]:
+        status, error = (probe["status"], probe["error"]) if probe else (None, None)
+        answer = f"HTTP {status}" if status else error or "not asked"
         return f"the running kube-apiserver does not accept the pair ({answer})"
     return ""

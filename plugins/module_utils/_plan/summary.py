@@ -10,45 +10,56 @@ import typing as t
 from .._pki.certificate import read_certificates
 from .._pki.errors import PkiError
 from .._pki.lifetime import iso
+from .._shown import printable
+from .result import Applied, HostResult, PlanResult, Proof, TaskEnd, TaskResults
 
 __all__ = ["summarize"]
 
-_NOT_SEEN: t.Mapping[str, t.Any] = {}
+_NOT_SEEN: TaskResults = {
+    "observed": None,
+    "recovered": None,
+    "ca": None,
+    "client": None,
+    "applied": None,
+    "proof": None,
+}
 
 
-def _failure(result: t.Mapping[str, t.Any] | None) -> str:
+def _failure(result: TaskEnd | None) -> str:
     if result and (result.get("failed") or result.get("unreachable")):
         return str(result.get("msg") or "it failed without a word")
     return ""
 
 
-def _not_accepted(proof: t.Mapping[str, t.Any] | None) -> str:
+def _not_accepted(proof: Proof | None) -> str:
     """Say that the last look at a running server did not show what it should; empty if it did, or nobody looked."""
     if not proof or proof.get("root"):
         return ""
-    probe = proof.get("probe") or {}
-    if probe.get("accepted"):
+    probe = proof.get("probe")
+    if probe and probe["accepted"]:
         return ""
-    answer = f"HTTP {probe['status']}" if probe.get("status") else probe.get("error") or "no answer"
+    status, error = (probe["status"], probe["error"]) if probe else (None, None)
+    answer = f"HTTP {status}" if status else error or "no answer"
     return f"its running kube-apiserver does not accept the pair ({answer}); look at its log, then run again."
 
 
-def _end_of_life(plan: t.Mapping[str, t.Any], proof: t.Mapping[str, t.Any] | None) -> str:
+def _end_of_life(plan: HostResult, proof: Proof | None) -> str:
     """Say until when CA and pair of a master live: as it was observed last."""
     ends = {"CA": plan.get("ca_not_after"), "pair": plan.get("pair_not_after")}
     for what, flag in (("CA", "requestheader-client-ca-file"), ("pair", "proxy-client-cert-file")):
-        facts = ((proof or {}).get("files") or {}).get((plan.get("flags") or {}).get(flag)) or {}
+        path = plan.get("flags", {}).get(flag) or ""
+        facts = proof.get("files", {}).get(path) if proof else None
         try:
-            ends[what] = iso(read_certificates("".join(facts.get("certificates") or ()), where=flag)[0].not_after)
+            ends[what] = iso(read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=flag)[0].not_after)
         except PkiError:
             continue
     return ", ".join(f"{what} until {end[:10]}" for what, end in ends.items() if end)
 
 
 def _done(
-    plan: t.Mapping[str, t.Any],
-    applied: t.Mapping[str, t.Any] | None,
-    proof: t.Mapping[str, t.Any] | None,
+    plan: HostResult,
+    applied: Applied | None,
+    proof: Proof | None,
     checking: bool,
 ) -> str:
     if plan["action"] == "nothing":
@@ -68,22 +79,22 @@ def _done(
         what.append(f"restarted and serving after {applied.get('seconds', 0):.0f} s")
     if applied.get("recovered"):
         what.append(str(applied["recovered"]).rstrip("."))
-    if proof and (proof.get("probe") or {}).get("accepted"):
+    probe = proof.get("probe") if proof else None
+    if probe and probe["accepted"]:
         what.append("accepts the pair")
     text = ", ".join(what) or "waited until it served as wanted"
     return f"would be done: {text}" if checking else text
 
 
-def _host_lines(name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Any], checking: bool) -> list[str]:
-    applied, proof = results.get("applied"), results.get("proof")
-    error = str(plan.get("error") or "") or next(
-        filter(None, (_failure(results.get(step)) for step in ("recovered", "ca", "client", "applied", "proof"))), ""
-    )
+def _host_lines(name: str, plan: HostResult, results: TaskResults, checking: bool) -> list[str]:
+    applied, proof = results["applied"], results["proof"]
+    steps = (results["recovered"], results["ca"], results["client"], applied, proof)
+    error = plan["error"] or next(filter(None, map(_failure, steps)), "")
     error = error or _not_accepted(proof)
     lines = [f"{name}: {'FAILED' if error else _done(plan, applied, proof, checking)}"]
     if plan.get("found"):
         lines.append(f"    found: {plan['found']}")
-    recovered = (results.get("recovered") or {}).get("recovered")
+    recovered = results["recovered"].get("recovered") if results["recovered"] else ""
     if recovered:
         lines.append(f"    first: {recovered}")
     if plan["action"] not in ("nothing", "refused"):
@@ -96,36 +107,39 @@ def _host_lines(name: str, plan: t.Mapping[str, t.Any], results: t.Mapping[str, 
     return [*lines, f"    certificates: {ends}"] if ends else lines
 
 
+def _nothing_planned(failure: str, results: t.Mapping[str, TaskResults]) -> list[str]:
+    lines = [
+        f"{name}: FAILED: {_failure(each['observed'])}" for name, each in results.items() if _failure(each["observed"])
+    ]
+    lines += [f"FAILED: {failure}"] if failure else []
+    return [*lines, "Nothing was changed on any master."]
+
+
 def summarize(
-    plan: t.Mapping[str, t.Any], results: t.Mapping[str, t.Mapping[str, t.Any]], *, checking: bool
+    plan: PlanResult | TaskEnd, results: t.Mapping[str, TaskResults], *, checking: bool
 ) -> list[str]:
     """Write the summary, a line an entry.
 
-    plan: the result of ``front_proxy_plan``; results: by host ``observed``, ``recovered``, ``ca``, ``client``,
-    ``applied`` and ``proof``, each a task's result or None; checking: check mode.
+    plan: the result of ``front_proxy_plan``, maybe a failed one; results: by host; checking: check mode.
     """
     if not plan.get("hosts"):
-        lines = [
-            f"{name}: FAILED: {_failure(each.get('observed'))}"
-            for name, each in results.items()
-            if _failure(each.get("observed"))
-        ]
-        lines += [f"FAILED: {_failure(plan)}"] if _failure(plan) else []
-        return [*lines, "Nothing was changed on any master."]
+        lines = _nothing_planned(_failure(t.cast(TaskEnd, plan)), results)
+    else:
+        lines = _planned(t.cast(PlanResult, plan), results, checking)
+    return [printable(line) for line in lines]
+
+
+def _planned(plan: PlanResult, results: t.Mapping[str, TaskResults], checking: bool) -> list[str]:
     lines = []
     for name, cluster in plan["clusters"].items():
         if cluster["error"]:
             lines.append(f"cluster {name}: refused, nothing was changed")
         else:
-            ca = (
-                f"{cluster['ca']}, {cluster['ca_reason']}, until {cluster['ca_not_after'][:10]}"
-                if cluster["ca"]
-                else "a new one"
-            )
+            until = (cluster.get("ca_not_after") or "")[:10]
+            ca = f"{cluster['ca']}, {cluster['ca_reason']}, until {until}" if cluster.get("ca") else "a new one"
             lines.append(f"cluster {name}: front-proxy CA: {ca}")
         lines += [f"  warning: {warning}" for warning in cluster["warnings"]]
-        members = cluster.get("members") or ()
-        for host in members:
+        for host in cluster["members"]:
             lines += [
                 f"  {line}" for line in _host_lines(host, plan["hosts"][host], results.get(host, _NOT_SEEN), checking)
             ]

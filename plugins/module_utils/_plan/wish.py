@@ -64,7 +64,7 @@ class Wish:
     common_name: of pairs that are signed; allowed_names: the exact list; the headers: lists of names; routing:
     ``auto``, ``true`` or ``false``; extra_flags: a value, or None for absent; certificates_dir: the folder for new
     files; ca_from: the host whose CA is to be everybody's, or ``controller``; renew_before: as in
-    ``front_proxy_client``; allow_shared_ca: see the variable front_proxy_allow_shared_ca.
+    ``front_proxy_client``; allow_shared_ca, allow_unknown_client_ca: see the variables of these names.
     """
 
     common_name: str | None = None
@@ -77,6 +77,7 @@ class Wish:
     certificates_dir: str | None = None
     ca_from: str | None = None
     allow_shared_ca: bool = False
+    allow_unknown_client_ca: bool = False
 
     def check(self) -> None:
         """Raise PlanError if the wish contradicts itself or Kubernetes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections import OrderedDict
 
+from .._contract.survey import ApiService, Behind
 from .causes import ABSENT, OTHER, SILENT, SILENT_ADDRESS, Cause, decode, message_of
 from .causes import KINDS as CAUSE_KINDS
 from .model import AT_RISK, Finding, Kind, finding
@@ -31,45 +32,58 @@ FLAPPING = Kind(
 KINDS = (*CAUSE_KINDS, FLAPPING)
 
 
+# A Service of which nothing is known.
+_UNKNOWN: Behind = {
+    "status": None,
+    "type": "",
+    "address": "",
+    "endpoints": [],
+    "pods": [],
+    "address_error": None,
+    "endpoint_error": None,
+}
+
+
 class _Seen(t.NamedTuple):
     """An APIService that does not work, as one master sees it."""
 
     view: View
-    each: t.Mapping[str, t.Any]
+    each: ApiService
     cause: Cause
     evidence: str
     direct: bool  # the extension API server itself refused; else the condition says so, which any master can have set
 
 
-def _text(view: View, each: t.Mapping[str, t.Any]) -> tuple[int | None, str]:
-    answer = view.layer["through"].get(each["name"]) or {}
-    said = " ".join(message_of(str(answer.get("body") or answer.get("error") or "")).split())
+def _text(view: View, each: ApiService) -> tuple[int | None, str]:
+    answer = view.through(each["name"])
+    said = " ".join(message_of(answer["body"] or answer["error"] or "").split())
     condition = f"{each['reason']}: {each['message']}" if each["available"] != "True" else ""
-    return answer.get("status"), f"{said} {condition}".strip()
+    return answer["status"], f"{said} {condition}".strip()
 
 
-def _look(view: View, each: t.Mapping[str, t.Any]) -> _Seen | None:
+def _look(view: View, each: ApiService) -> _Seen | None:
     """Judge one APIService at one master; None if it answers there."""
     status, text = _text(view, each)
     if status == 200:
         return None
-    service = view.layer["services"].get(f"{each['service']['namespace']}/{each['service']['name']}") or {}
+    services = view.layer["services"] if view.layer else {}
+    service = services.get(f"{each['service']['namespace']}/{each['service']['name']}") or _UNKNOWN
     said = f"HTTP {status}" if status else "no answer"
     evidence = f"through {view.name}: {said}; {text[:300] or 'nothing was said'}"
     # 503 without a word says only that kube-apiserver knows it to be away: the condition and the Service tell why
     cause = decode(status, text)
-    if service.get("status") == 404 or (service.get("status") == 200 and not service["endpoints"]):
-        if service.get("type") != "ExternalName":
+    if service["status"] == 404 or (service["status"] == 200 and not service["endpoints"]):
+        if service["type"] != "ExternalName":
             cause = Cause("", ABSENT)
-    elif cause.kind in (SILENT, OTHER) and not view.routes and service.get("address_error"):
+    elif cause.kind in (SILENT, OTHER) and not view.routes and service["address_error"]:
         evidence += f"; {service['address']}: {service['address_error']}"
-        if service["endpoints"] and not service.get("endpoint_error"):
+        if service["endpoints"] and not service["endpoint_error"]:
             cause = Cause("", SILENT_ADDRESS)
-    elif cause.kind is OTHER and service.get("endpoint_error"):
+    elif cause.kind is OTHER and service["endpoint_error"]:
         cause = Cause("", SILENT)
     pinned = [
         word
-        for pod in service.get("pods") or ()
+        for pod in service["pods"]
         for word in pod["arguments"]
         if word.startswith("--requestheader-client-ca-file")
     ]
@@ -86,15 +100,16 @@ def judge_apiservices(
     and, for what is explained so, notes.
     """
     found: OrderedDict[tuple[str, str], list[_Seen]] = OrderedDict()
-    flapping: OrderedDict[str, list[tuple[View, t.Mapping[str, t.Any]]]] = OrderedDict()
+    flapping: OrderedDict[str, list[tuple[View, ApiService]]] = OrderedDict()
     notes: list[str] = []
     for view in views:
-        for each in view.layer.get("apiservices") or ():
+        unavailable = (view.layer and view.layer["unavailable"]) or ()
+        for each in view.apiservices:
             if is_smoke_test(each):
                 continue
             seen = _look(view, each)
             if seen is None:
-                if each["name"] in (view.layer.get("unavailable") or ()):
+                if each["name"] in unavailable:
                     flapping.setdefault(each["name"], []).append((view, each))
             # while the condition is false, every master answers 503 by itself, also one that is right
             elif seen.cause.trust and (view.name in blamed or (blamed and not seen.direct)):

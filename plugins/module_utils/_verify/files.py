@@ -14,6 +14,7 @@ from .._pki.deps import quiet, x509
 from .._pki.lifetime import iso
 from .._pki.names import PRIVILEGED_ORGANIZATION
 from .._plan.master import Seen
+from .._shown import Shell
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
 
@@ -234,11 +235,11 @@ def usages(certificate: Certificate) -> frozenset[str] | None:
         return frozenset(usage.dotted_string for usage in value)
 
 
-def _proper_owner(view: View, key: Seen) -> str:
+def _proper_owner(view: View, key: Seen) -> Shell:
     """The server's own key, as a word, if the pair's key belongs to somebody else, who is not root; else nothing."""
     own = view.file("tls-private-key-file")
     if own is None or not own.exists or key.facts["uid"] in (0, own.facts["uid"]):
-        return ""
+        return Shell("")
     return view.on_disk(own.host)
 
 
@@ -251,9 +252,9 @@ def _modes(view: View) -> t.Iterator[Finding]:
         shown = f"{seen.host} has mode {seen.facts['mode']} and belongs to {seen.facts['owner']}:{seen.facts['group']}"
         path = view.on_disk(seen.host)
         # a group of its own is a way to let one more account read it
-        owner = _proper_owner(view, seen) if flag == KEY_FLAG else ""
+        owner = _proper_owner(view, seen) if flag == KEY_FLAG else Shell("")
         if flag == KEY_FLAG and (mode & 0o007 or owner):
-            mend = f"chown --reference={owner} {path} && " * bool(owner) + f"chmod 0600 {path}"
+            mend = Shell(f"chown --reference={owner} {path} && " * bool(owner) + f"chmod 0600 {path}")
             yield finding(OPEN_KEY, view.where, shown, host=view.name, mend=mend)
         elif mode & 0o022:
             yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=path)
@@ -335,7 +336,7 @@ def judge_files(view: View) -> t.Iterator[Finding]:
     leaf, certificate, key = view.leaf, view.file(CERT_FLAG), view.file(KEY_FLAG)
     if not whole or leaf is None or certificate is None or key is None:
         return
-    if certificate.host not in (key.facts.get("loads_with") or ()):
+    if certificate.host not in key.facts.get("loads_with", ()):
         evidence = f"{key.host} does not load with {certificate.host}"
         yield finding(KEY_MISMATCH, view.where, evidence, new_pair=view.new_pair)
     if view.cas:

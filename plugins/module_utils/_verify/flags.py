@@ -121,7 +121,7 @@ def _show(view: View, *flags: str) -> str:
 
 def _not_loaded(view: View) -> list[str]:
     """What the running server says of its pair, from 1.20 on."""
-    if view.probe.get("reload_hook") is not False or view.before("1.20"):
+    if not view.probe or view.probe["reload_hook"] is not False or view.before("1.20"):
         return []
     return ["/readyz?verbose does not name aggregator-reload-proxy-client-cert: no pair is loaded"]
 

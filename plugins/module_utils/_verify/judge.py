@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
-from shlex import quote
 
-from .._plan.errors import PlanError
+from .._contract.survey import Survey
+from .._plan.errors import HostError, PlanError, about_host
 from .._plan.wish import parse_release
+from .._shown import Shell, printable, shell_word
 from .apiservices import judge_apiservices
 from .catalogue import CATALOGUE, NOT_READ, NOT_SEEN, UNCLEAR
 from .causes import SILENT_ADDRESS, message_of
@@ -40,7 +41,7 @@ class Seen:
 
     name: str
     cluster: str
-    facts: t.Mapping[str, t.Any] | None
+    facts: Survey | None
     failure: str = ""
     container: str = "kube-apiserver"
     left_out: bool = False
@@ -62,8 +63,8 @@ def _of_master(view: View) -> list[Finding]:
 
 
 def _could_not_see(view: View) -> t.Iterator[str]:
-    handshake = view.facts.get("handshake") or {}
-    if handshake.get("error"):
+    handshake = view.facts["handshake"]
+    if handshake and handshake["error"]:
         yield f"{view.name}: which CAs are loaded could not be seen in the TLS handshake ({handshake['error']})."
     unreadable = unreadable_in(view)
     if unreadable:
@@ -83,7 +84,26 @@ def _merged(findings: t.Iterable[Finding]) -> list[Finding]:
     return list(merged.values())
 
 
-def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[list[Finding], list[str]]:
+def _why_unread(view: View) -> str:
+    layer = view.facts["layer"]
+    return (layer and layer["error"]) or "no pair to ask with"
+
+
+def _look(each: Seen, cluster: str, command: Shell) -> tuple[View | None, list[Finding]]:
+    """Judge one master by itself. Nothing that is seen of it keeps the others from being judged."""
+    if each.facts is None:
+        return None, [finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at")]
+    try:
+        with about_host(each.name):
+            view, problem = read_view(
+                each.name, each.facts, cluster=cluster, container=each.container, command=command
+            )
+            return view, [finding(UNCLEAR, (cluster, [each.name]), problem)] if view is None else _of_master(view)
+    except HostError as error:
+        return None, [finding(NOT_SEEN, (cluster, [each.name]), str(error))]
+
+
+def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: Shell) -> tuple[list[Finding], list[str]]:
     views: list[View] = []
     findings: list[Finding] = []
     notes: list[str] = []
@@ -91,18 +111,13 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
         if each.left_out:
             notes.append(f"{each.name}: it was left out of this run, so what it trusts is not known.")
             continue
-        if each.facts is None:
-            findings.append(finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at"))
-            continue
-        view, problem = read_view(each.name, each.facts, cluster=cluster, container=each.container, command=command)
-        if view is None:
-            findings.append(finding(UNCLEAR, (cluster, [each.name]), problem))
-            continue
-        views.append(view)
-        findings += _of_master(view)
-        notes += _could_not_see(view)
+        view, found = _look(each, cluster, command)
+        findings += found
+        if view is not None:
+            views.append(view)
+            notes += _could_not_see(view)
     smokes = {each.name: each.smoke for each in seen if each.smoke}
-    smoked = any(smoke.begun.get("group") for smoke in smokes.values())
+    smoked = any(smoke.begun for smoke in smokes.values())
     findings += judge_trust(cluster, views)
     findings += judge_published(cluster, views, unseen=len(views) < len(seen), smoked=smoked)
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
@@ -116,16 +131,25 @@ def _of_cluster(cluster: str, seen: t.Sequence[Seen], command: str) -> tuple[lis
     findings = [each for each in findings if each.kind is not NO_ROUTE or not silent.issuperset(each.hosts)]
     live = [view for view in views if view.master.live and view.facts["process"]]
     if live and not any(view.layer for view in live):
-        why = [
-            f"{view.name}: {message_of((view.facts.get('layer') or {}).get('error') or 'no pair to ask with')}"
-            for view in live
-        ]
+        why = [f"{view.name}: {message_of(_why_unread(view))}" for view in live]
         if blamed >= {view.name for view in live}:
             unread = f"The API of {cluster} could not be read, so nothing is known of APIServices"
             notes.append(f"{unread} ({'; '.join(why)}).")
         else:
             findings.append(finding(NOT_READ, (cluster, ()), *why))
     return _merged(findings), [*proofs, *notes, *explained]
+
+
+def _judged_alone(cluster: str, seen: t.Sequence[Seen], command: Shell) -> tuple[list[Finding], list[str]]:
+    """Judge a cluster such that nothing which goes wrong there reaches another one."""
+    try:
+        return _of_cluster(cluster, seen, command)
+    except Exception as error:
+        why = (
+            f"what its masters say cannot be judged ({type(error).__name__}: {error}); look at their manifests and "
+            "certificates, and if they are right, report this"
+        )
+        return [finding(NOT_SEEN, (cluster, [each.name for each in seen]), why)], []
 
 
 def _at_target(found: Finding, target: tuple[int, int] | None) -> Finding | None:
@@ -138,7 +162,7 @@ def _at_target(found: Finding, target: tuple[int, int] | None) -> Finding | None
     return replace(found, severity=BROKEN) if release <= target else None
 
 
-def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> Verdict:
+def judge(seen: t.Sequence[Seen], *, command: Shell, target_release: str = "") -> Verdict:
     """Judge all masters that were looked at, or were to be.
 
     command: how the configure playbook is called here, for fixes; target_release: see front_proxy_target_release.
@@ -156,8 +180,8 @@ def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> 
     notes: list[str] = []
     for cluster, members in clusters.items():
         # what mends one cluster must not change another one
-        only = f" --limit {quote(','.join(each.name for each in members))}" if len(clusters) > 1 else ""
-        found, more = _of_cluster(cluster, members, f"{command}{only}")
+        only = f" --limit {shell_word(','.join(each.name for each in members))}" if len(clusters) > 1 else ""
+        found, more = _judged_alone(cluster, members, Shell(f"{command}{only}"))
         findings += found
         notes += more
     kept = [each for each in (_at_target(found, target) for found in findings) if each]
@@ -165,4 +189,4 @@ def judge(seen: t.Sequence[Seen], *, command: str, target_release: str = "") -> 
     names = {
         cluster: tuple(each.name for each in members if not each.left_out) for cluster, members in clusters.items()
     }
-    return Verdict(tuple(kept), tuple(dict.fromkeys(notes)), names)
+    return Verdict(tuple(kept), tuple(dict.fromkeys(map(printable, notes))), names)

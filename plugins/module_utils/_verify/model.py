@@ -8,12 +8,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._shown import note_word, printable, shell_word
+
 __all__ = ["AT_RISK", "BROKEN", "SEVERITIES", "UNTIDY", "WILL_BREAK", "Finding", "Kind", "finding", "rank"]
 
 BROKEN = "broken"  # it does not work now, or it lets in whom it must not
 AT_RISK = "at_risk"  # it works, and one step of somebody, or of the weather, breaks it
 WILL_BREAK = "will_break"  # at a release or a date that is named
 UNTIDY = "untidy"  # it does no harm yet
+
+# What is shown of one finding: characters of a sentence, and sentences.
+_EVIDENCE, _SENTENCES = 1500, 50
 
 #: The worst one first. The documentation of the role says the same.
 SEVERITIES = (BROKEN, AT_RISK, WILL_BREAK, UNTIDY)
@@ -61,17 +66,20 @@ class Finding:
     @property
     def title(self) -> str:
         """The cause, in a few words."""
-        return self.kind.title.format(**self.fields)
+        return printable(self.kind.title.format(**self.fields))
 
     @property
     def consequence(self) -> str:
         """What follows of it."""
-        return self.kind.consequence.format(**self.fields)
+        return printable(self.kind.consequence.format(**self.fields))
 
     @property
     def fix(self) -> str:
-        """What to do."""
-        return self.kind.fix.format(**self.fields)
+        """What to do. It can be pasted, whatever stands in what was observed."""
+        command, hash_sign, note = self.kind.fix.partition("#")
+        words = {name: shell_word(value) for name, value in self.fields.items()}
+        notes = {name: note_word(value) for name, value in self.fields.items()}
+        return command.format(**words) + hash_sign + note.format(**notes)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Give plain data, for a result and a report."""
@@ -94,4 +102,7 @@ def finding(
 ) -> Finding:
     """Make a finding. where: the cluster and its masters, none for all of it; severity: another than the kind's."""
     cluster, hosts = where
-    return Finding(kind, cluster, tuple(hosts), tuple(evidence), severity or kind.severity, when, fields)
+    seen = [printable(sentence, longest=_EVIDENCE) for sentence in evidence[:_SENTENCES]]
+    if len(evidence) > _SENTENCES:
+        seen.append(f"and {len(evidence) - _SENTENCES} more")
+    return Finding(kind, cluster, tuple(hosts), tuple(seen), severity or kind.severity, when, fields)

@@ -84,19 +84,19 @@ KINDS = (NOT_PUBLISHED, UNPUBLISHED, NAME_UNPUBLISHED, HEADER_UNPUBLISHED, SUPER
 
 def unreadable_in(view: View) -> int:
     """How many of the published CAs cannot be read here."""
-    return read_each(str(view.published.get(_CA) or ""))[1]
+    return read_each(view.published.get(_CA, ""))[1]
 
 
 def _list(view: View, key: str) -> list[str]:
     try:
         found = json.loads(view.published.get(key) or "[]")
-    except (ValueError, RecursionError, TypeError):
+    except (ValueError, RecursionError):
         return []
     return [str(item) for item in found] if isinstance(found, list) else []
 
 
 def _cas(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
-    published, unreadable = read_each(str(reader.published.get(_CA) or ""))
+    published, unreadable = read_each(reader.published.get(_CA, ""))
     shown = f"{NAMESPACE_AND_NAME}: {', '.join(map(describe, published)) or 'no front-proxy CA'}"
     if not published and not unreadable:
         yield finding(NOT_PUBLISHED, (cluster, ()), shown)

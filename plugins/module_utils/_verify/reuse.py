@@ -95,16 +95,16 @@ def _key_of(pem: str) -> str:
 def _at(view: View, path: str | None) -> tuple[Certificate, ...]:
     """The certificates of an observed file, by its path on the host."""
     facts = view.facts["files"].get(path) if path else None
-    return read_bundle("".join((facts or {}).get("certificates") or ()), str(path)).certificates
+    return read_bundle("".join(facts.get("certificates", ()) if facts else ()), str(path)).certificates
 
 
 def _account_keys(view: View) -> tuple[set[str], set[str]]:
     """The keys of the service accounts, as fingerprints, and the certificates that their files load with."""
     keys, fitting = set(), set()
-    for path, blocks in (view.facts.get("public_keys") or {}).items():
+    for path, blocks in view.facts["public_keys"].items():
         keys |= {_key_of(block) for block in blocks} - {""}
         keys |= {certificate.key_fingerprint for certificate in _at(view, path)}
-    for certificates in (view.facts.get("key_fits") or {}).values():
+    for certificates in view.facts["key_fits"].values():
         fitting |= set(certificates)
     return keys, fitting
 
@@ -126,7 +126,7 @@ def judge_reuse(view: View) -> t.Iterator[Finding]:
     if shared:
         seen = view.file("client-ca-file")
         evidence = f"{path} and {seen.host if seen else ''} hold the key of {describe(shared[0])}"
-        if view.facts.get("without_user") == 200:
+        if view.facts["without_user"] == 200:
             evidence += "; the pair is a user of its own even without a header"
         if view.list_flag("requestheader-allowed-names"):
             yield finding(CLIENTS, view.where, evidence, command=command)
@@ -140,7 +140,7 @@ def judge_reuse(view: View) -> t.Iterator[Finding]:
         for ca in _shared(view, view.bundle(flag).certificates)[:1]:
             evidence = f"{path} and the file of --{flag} hold the key of {describe(ca)}"
             yield finding(kind, view.where, evidence, command=command)
-    kubelet = view.facts.get("kubelet_client_ca")
+    kubelet = view.facts["kubelet_client_ca"]
     # where the kubelet trusts the client CA, as with kubeadm, that has been said already
     alone = [ca for ca in _shared(view, _at(view, kubelet)) if ca not in shared]
     if alone:

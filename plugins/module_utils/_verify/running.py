@@ -10,6 +10,7 @@ import typing as t
 from .._argv import last_value, same_value
 from .._plan.flags import read_list
 from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
+from .._shown import Shell, shell_word
 from .files import usages
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
@@ -102,11 +103,11 @@ def _refused_though_right(view: View) -> list[str]:
     """A pair that is right by the files, and that the running server refuses: it has loaded another CA."""
     leaf, key, certificate = view.leaf, view.file(KEY_FLAG), view.file(CERT_FLAG)
     # 429 or 503 says that the server is busy, and nothing of the pair
-    if view.probe.get("status") != 401 or leaf is None or key is None or certificate is None:
+    if not view.probe or view.probe["status"] != 401 or leaf is None or key is None or certificate is None:
         return []
     names = [name for value in view.running.get("requestheader-allowed-names", ()) for name in read_list(value) or ()]
     right = (
-        certificate.host in (key.facts.get("loads_with") or ())
+        certificate.host in key.facts.get("loads_with", ())
         and any(view.is_signed_by(ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
         and leaf.not_before <= view.now < leaf.not_after
         and (usages(leaf) is None or leaf.client_auth)
@@ -117,13 +118,13 @@ def _refused_though_right(view: View) -> list[str]:
 
 def _older_than_reload(view: View) -> list[str]:
     """Before 1.20 the pair is read once, at the start."""
-    started, certificate = view.facts["process"].get("started"), view.file(CERT_FLAG)
-    if not view.release or view.release >= (1, 20) or not certificate or not certificate.exists or not started:
+    process, certificate = view.facts["process"], view.file(CERT_FLAG)
+    if not view.release or view.release >= (1, 20) or not certificate or not certificate.exists or not process:
         return []
-    parts = str(certificate.facts["stamp"]).split(":")  # see stamp() in _master/files.py: the third is when
-    written = int(parts[2]) / 1e9 if len(parts) == 4 else 0.0
+    # see stamp() in _master/files.py: the third part is when
+    written = int(certificate.facts["stamp"].split(":")[2]) / 1e9
     return [f"{certificate.host} was written after the start of the server, which reads it only then"] * (
-        written > started
+        written > process["started"]
     )
 
 
@@ -136,8 +137,8 @@ def judge_running(view: View) -> t.Iterator[Finding]:
         yield finding(NOT_RUNNING, view.where, "no such process", host=view.name, log=log)
         return
     probe = view.probe
-    if not probe.get("answers"):
-        evidence = f"{probe.get('address')}:{probe.get('port')}: {probe.get('error')}"
+    if not probe or not probe["answers"]:
+        evidence = f"{probe['address']}:{probe['port']}: {probe['error']}" if probe else "it was not asked"
         yield finding(NOT_ANSWERING, view.where, evidence, host=view.name, log=log)
         return
     different = _different_flags(view)
@@ -148,7 +149,9 @@ def judge_running(view: View) -> t.Iterator[Finding]:
     stale = [*pinned, *_handshake(view), *_refused_though_right(view), *_older_than_reload(view)]
     if stale:
         manifest = view.facts["manifest"]["path"]
-        restart = f"restart kube-apiserver on {view.name}: move {manifest} out of its folder, and back after 30 s"
+        restart = (
+            f"restart kube-apiserver on {view.name}: move {shell_word(manifest)} out of its folder, and back after 30 s"
+        )
         wait = "wait a minute and look again (1.20 to 1.22 load files every 60 s); else "
         reads_late = view.release is None or (1, 20) <= view.release < (1, 23)
-        yield finding(STALE, view.where, *stale, fix=restart if pinned or not reads_late else wait + restart)
+        yield finding(STALE, view.where, *stale, fix=Shell(restart if pinned or not reads_late else wait + restart))

@@ -9,7 +9,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._argv import last_value
+from .._contract.smoke import Asked, Begun, Ended, Refusal
+from .._contract.survey import ApiService
 from .._master.smoke_objects import GROUP_SUFFIX
+from .._shown import Shell, commented
 from .causes import message_of
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
 from .view import View
@@ -69,32 +72,34 @@ KINDS = (REFUSED, UNREACHED, CHANGED, NOT_RUN, LEFT)
 
 @dataclass(frozen=True)
 class Smoke:
-    """What came of the steps on one master: results of the module front_proxy_smoke, empty where it had no part."""
+    """What came of the steps on one master.
 
-    begun: t.Mapping[str, t.Any] = field(default_factory=dict)
-    asked: t.Mapping[str, t.Any] = field(default_factory=dict)
-    ended: t.Mapping[str, t.Any] = field(default_factory=dict)
+    begun, asked, ended: None where it had no part in the step; failures: by step, why it failed.
+    """
+
+    begun: Begun | None = None
+    asked: Asked | None = None
+    ended: Ended | None = None
+    failures: t.Mapping[str, str] = field(default_factory=dict)
+
+    def problems(self, step: str, where: str) -> list[str]:
+        """Say why a step failed; nothing if it did not."""
+        return [f"{where}: {self.failures[step]}"] if step in self.failures else []
 
 
-def is_smoke_test(apiservice: t.Mapping[str, t.Any]) -> bool:
+def is_smoke_test(apiservice: ApiService) -> bool:
     """Whether an APIService belongs to a smoke test of somebody."""
-    return str(apiservice["group"]).endswith(GROUP_SUFFIX)
+    return apiservice["group"].endswith(GROUP_SUFFIX)
 
 
 def judge_leftovers(view: View, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
     """Judge the APIServices of smoke tests that no server answers for any more. smokes: what may have removed them."""
-    swept = {test for smoke in smokes for test in smoke.begun.get("swept") or ()}
-    for each in view.layer.get("apiservices") or ():
-        answer = view.layer["through"].get(each["name"]) or {}
-        test = str(each["group"])[: -len(GROUP_SUFFIX)]
-        if is_smoke_test(each) and answer.get("status") != 200 and test not in swept:
-            verify = view.command.replace(".configure", ".verify")
+    swept = {test for smoke in smokes if smoke.begun for test in smoke.begun["swept"]}
+    for each in view.apiservices:
+        test = each["group"][: -len(GROUP_SUFFIX)]
+        if is_smoke_test(each) and view.through(each["name"])["status"] != 200 and test not in swept:
+            verify = Shell(view.command.replace(".configure", ".verify"))
             yield finding(LEFT, (view.cluster, ()), f"{each['name']} does not answer", test=test, verify=verify)
-
-
-def _problems(step: str, result: t.Mapping[str, t.Any]) -> list[str]:
-    failed = result.get("failed") or result.get("unreachable")
-    return [f"{step}: {str(result.get('msg') or 'no reason given').strip()}"] if failed else []
 
 
 def _address(view: View) -> str:
@@ -103,32 +108,34 @@ def _address(view: View) -> str:
 
 
 def _refused_through(
-    view: View, live: t.Sequence[View], refused: t.Sequence[t.Mapping[str, str]]
-) -> list[t.Mapping[str, str]]:
+    view: View, live: t.Sequence[View], refused: t.Sequence[Refusal]
+) -> list[Refusal]:
     """Those whom the server did not let in that are this master, as far as addresses tell."""
     others = {_address(other) for other in live if other is not view} - {_address(view)}
     return [each for each in refused if each["from"] not in others]
 
 
 def _judge_call(
-    view: View, asked: t.Mapping[str, t.Any], refused: t.Sequence[str], where: t.Mapping[str, str]
+    view: View, asked: Asked | None, refused: t.Sequence[str], where: t.Mapping[str, str]
 ) -> t.Iterator[Finding]:
     """Judge the call through one master. refused: what the server said of those whom it did not let in."""
-    caller = asked.get("caller")
-    if caller is None:
-        said = " ".join(message_of(str(asked.get("body") or asked.get("error") or "")).split())[:300]
-        evidence = f"through {view.name}: " + (f"HTTP {asked['status']}" if asked.get("status") else "no answer")
+    caller = asked["caller"] if asked else None
+    if asked is None or caller is None:
+        said = " ".join(message_of((asked and (asked["body"] or asked["error"])) or "").split())[:300]
+        status = asked and asked["status"]
+        evidence = f"through {view.name}: " + (f"HTTP {status}" if status else "no answer")
         evidence += f"; {said}" if said else ""
         if refused:
             yield finding(REFUSED, view.where, evidence, *refused, command=view.command, host=where["host"])
             return
-        way = f"let {view.name} connect to {where['address']} (firewall)"
+        way = Shell(f"let {view.name} connect to {where['address']} (firewall)")
         if not view.routes:
             route = f"run: {view.command} -e front_proxy_aggregator_routing=true"
-            way = f"{route}  # if {view.name} has no kube-proxy; else {way}"
+            note = f"if {view.name} has no kube-proxy, else let it connect to {where['address']} in the firewall"
+            way = commented(route, note)
         yield finding(UNREACHED, view.where, evidence, way=way, **where)
         return
-    wanted = asked.get("asked_as")
+    wanted = asked["asked_as"]
     if not caller["user"] or (wanted and caller["user"] != wanted):
         seen = f"called as {wanted or 'the user of the kubeconfig'}, seen as {caller['user'] or 'nobody'}"
         yield finding(CHANGED, view.where, seen, command=view.command, host=where["host"])
@@ -141,9 +148,10 @@ def _proof(views: t.Sequence[View], smokes: t.Mapping[str, Smoke]) -> t.Iterator
     """Say for people what was shown."""
     shown: dict[tuple[str, str, str], list[str]] = {}
     for view in views:
-        caller = smokes[view.name].asked.get("caller")
+        asked = smokes[view.name].asked
+        caller = asked["caller"] if asked else None
         if caller:
-            seen = (str(caller["user"]), ", ".join(caller["groups"]), str(caller["certificate"]))
+            seen = (caller["user"], ", ".join(caller["groups"]), caller["certificate"])
             shown.setdefault(seen, []).append(view.name)
     for (user, groups, certificate), names in shown.items():
         yield (
@@ -163,29 +171,29 @@ def judge_smoke(
     live = [view for view in views if view.master.live and view.name in smokes]
     if not live:
         return [], []
-    host = next((view.name for view in live if smokes[view.name].begun.get("group")), "")
-    if not host:
-        why = [text for view in live for text in _problems(view.name, smokes[view.name].begun)]
+    host = next((view.name for view in live if smokes[view.name].begun), "")
+    begun = smokes[host].begun if host else None
+    if begun is None:
+        why = [text for view in live for text in smokes[view.name].problems("begin", view.name)]
         if not why and blamed:
             return [], ["The smoke test was not run: no master reads the API, which the finding above explains."]
         return [finding(NOT_RUN, (cluster, ()), *(why or ["no master reads the API"]))], []
-    begun, ended = smokes[host].begun, smokes[host].ended
+    ended = smokes[host].ended
     where = {"host": host, "address": f"{begun['address']}:{begun['port']}"}
     findings: list[Finding] = []
-    notes = [f"smoke test: what was left of an earlier one was removed ({test})." for test in begun.get("swept") or ()]
+    notes = [f"smoke test: what was left of an earlier one was removed ({test})." for test in begun["swept"]]
     for view in live:
-        asked = smokes[view.name].asked
-        why = _problems(f"through {view.name}", asked)
+        why = smokes[view.name].problems("ask", f"through {view.name}")
         if why:
             findings.append(finding(NOT_RUN, view.where, *why))
             continue
-        refused = _refused_through(view, live, ended.get("refused") or ())
-        found = list(_judge_call(view, asked, [f"{each['from']}: {each['why']}" for each in refused], where))
+        refused = _refused_through(view, live, ended["refused"] if ended else ())
+        found = list(_judge_call(view, smokes[view.name].asked, [f"{each['from']}: {each['why']}" for each in refused], where))
         if found and view.name in blamed:
             notes.append(f"The smoke test does not work through {view.name}, which the finding above explains.")
         else:
             findings += found
-    left = [*_problems(f"the end on {host}", ended), *(ended.get("left") or ())]
+    left = [*smokes[host].problems("end", f"the end on {host}"), *(ended["left"] if ended else ())]
     if left:
         findings.append(finding(NOT_RUN, (cluster, ()), *left))
     return findings, [*_proof(live, smokes), *notes]

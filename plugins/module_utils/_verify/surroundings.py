@@ -70,15 +70,15 @@ def judge_surroundings(view: View) -> t.Iterator[Finding]:
             evidence = f"{path} and {manifest} both define {view.master.pod.namespace}/{view.master.pod.name}"
             words = {"path": view.on_disk(path), "away": view.on_disk(away), "last": max(path, manifest)}
             yield finding(STRAY, view.where, evidence, host=view.name, **words)
-    if view.facts.get("pending"):
-        began = view.facts["pending"].get("started")
+    if view.facts["pending"]:
+        began = view.facts["pending"]["started"]
         yield finding(CUT_OFF, view.where, f"it began at {began}", command=view.command)
-    skew = view.facts.get("clock_skew")
+    skew = view.facts["clock_skew"]
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         ahead = "ahead of" if skew > 0 else "behind"
         yield finding(CLOCK, view.where, f"{view.name} is {abs(skew):.0f} s {ahead} the controller")
-    dialled = (view.layer.get("kubernetes_service") or {}) if not view.routes else {}
-    if dialled.get("error") and not view.facts.get("service_routing"):
+    dialled = view.layer["kubernetes_service"] if view.layer and not view.routes else None
+    if dialled and dialled["error"] and not view.facts["service_routing"]:
         silent = f"the Service kubernetes ({dialled['address']}) does not answer from here: {dialled['error']}"
         seen = "no kube-proxy, no trace of it and no replacement was seen"
         yield finding(NO_ROUTE, view.where, silent, seen, command=view.command)

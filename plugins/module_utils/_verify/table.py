@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
+from .._shown import printable
 from .judge import Verdict
 from .model import AT_RISK, BROKEN, SEVERITIES, UNTIDY, WILL_BREAK, Finding
 
@@ -30,22 +31,17 @@ def _place(found: Finding, several: bool) -> str:
     return f"{found.cluster}: {hosts}" if several or not found.hosts else hosts
 
 
-def _printable(text: str) -> str:
-    """Show what would steer a terminal as a question mark: a certificate's name may hold anything."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.splitlines()))
-
-
 def headline(found: Finding, *, several: bool) -> str:
     """One line that names the cause of a finding, and where it is."""
     when = f" at {found.when}" if found.when else ""
-    return _printable(f"{_WORDS[found.severity]}{when}: {_place(found, several)}: {found.title}")
+    return printable(f"{_WORDS[found.severity]}{when}: {_place(found, several)}: {found.title}")
 
 
 def _wrapped(label: str, text: str) -> list[str]:
     # a command must stay in one line, to be pasted
     width = 10**6 if label == "fix" else _WIDTH
     return textwrap.wrap(
-        _printable(text),
+        printable(text),
         width,
         initial_indent=f"  {label + ':':<10}",
         subsequent_indent=_INDENT,
@@ -72,7 +68,7 @@ def table(verdict: Verdict) -> list[Line]:
     """All findings, the worst one first, then the notes, then how many there are."""
     several = len(verdict.clusters) > 1
     lines = [line for found in verdict.findings for line in _block(found, several=several)]
-    lines += [Line(_printable(f"note: {note}"), "") for note in verdict.notes]
+    lines += [Line(printable(f"note: {note}"), "") for note in verdict.notes]
     masters = sum(len(names) for names in verdict.clusters.values())
     clusters = sum(bool(names) for names in verdict.clusters.values())
     looked = f"{_count(masters, 'master')} of {_count(clusters, 'cluster')}"

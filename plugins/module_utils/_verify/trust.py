@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
+from .._pki.folder import CA_CERTIFICATE as CA_FILE
+from .._pki.folder import CA_KEY as CA_KEY_FILE
+from .._shown import Shell, commented
 from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .view import CA_FLAG, View, describe, extra_vars
 
 __all__ = ["KINDS", "judge_trust"]
 
+# CAs of one master in a sentence.
+_SHOWN = 10
 _CONTROLLER = "pkg/controlplane/controller/clusterauthenticationtrust"
 
 DIFFERENT = Kind(
@@ -52,7 +57,7 @@ def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
     if len(holding) < 2:
         return
     names = [view.name for view in holding]
-    shown = [f"{view.name}: {', '.join(map(describe, view.cas))}" for view in holding]
+    shown = [f"{view.name}: {', '.join(map(describe, view.cas[:_SHOWN]))}" for view in holding]
     keys = [frozenset(ca.key_fingerprint for ca in view.cas) for view in holding]
     # a master whose pair has a fault of its own says nothing about the others
     signers = {view.signer.key_fingerprint for view in holding if view.signer}
@@ -61,10 +66,11 @@ def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
         own = [view for view in holding if not view.shares_client_ca] or holding
         chosen = next((view for view in own if view.can_sign), own[0])
         bundle = chosen.file(CA_FLAG)
-        first = ""
+        first = Shell("")
         if chosen.can_sign and bundle:
-            files = bundle.host.rpartition("/")[0] + "/front-proxy-ca.{crt,key}"
-            first = f"  # first copy {files} of {chosen.name} to the folder {cluster} in front_proxy_pki_dir, mode 0600"
+            files = f"{CA_FILE} and {CA_KEY_FILE} in {bundle.host.rpartition('/')[0]}"
+            note = f"first copy {files} of {chosen.name} to the folder {cluster} in front_proxy_pki_dir, mode 0600"
+            first = commented("", note)
         yield finding(DIFFERENT, (cluster, names), *shown, command=chosen.command, host=chosen.name, first=first)
     elif len(set(keys)) > 1:
         yield finding(BUNDLES, (cluster, names), *shown)

@@ -12,9 +12,10 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from shlex import quote
 
 from .._argv import flag_values
+from .._contract.observation import Probe
+from .._contract.survey import Answered, ApiService, Layer, Survey
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, read_pod
 from .._pki.certificate import Certificate, is_signed_by, read_certificates
@@ -24,6 +25,7 @@ from .._plan.errors import PlanError
 from .._plan.flags import read_list
 from .._plan.master import DEFAULT_FOLDER, Master, Seen
 from .._plan.wish import parse_release
+from .._shown import Shell, commented, shell_word
 
 __all__ = [
     "CONFIGURE",
@@ -68,9 +70,16 @@ def read_each(text: str) -> tuple[tuple[Certificate, ...], int]:
     return tuple(ca for bundle in bundles for ca in bundle.certificates), sum(bool(each.problem) for each in bundles)
 
 
-def extra_vars(**variables: t.Any) -> str:
-    """The words that give variables to a playbook; they can be pasted, whatever stands in a value."""
-    return f"-e {quote(json.dumps(variables))}"
+def extra_vars(**variables: bool | t.Sequence[str]) -> Shell:
+    """The words that give variables to a playbook; they can be pasted, whatever stands in a value.
+
+    Ansible would evaluate braces in an extra variable, and a name that a master gives may hold a template.
+    """
+    plain = {
+        name: value if isinstance(value, bool) else [re.sub("[{}]", "_", item) for item in value]
+        for name, value in variables.items()
+    }
+    return Shell(f"-e {shell_word(json.dumps(plain))}")
 
 
 def describe(certificate: Certificate) -> str:
@@ -83,22 +92,19 @@ def describe(certificate: Certificate) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """A master. master: its manifest and what lies on it; command: how the configure playbook is called here."""
+    """A master. facts: what was seen; master: its manifest and what lies on it; command: how the configure playbook is
+    called here."""
 
+    facts: Survey
     master: Master
     cluster: str
-    command: str
+    command: Shell
     running: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The host's name in the inventory."""
         return self.master.name
-
-    @property
-    def facts(self) -> t.Mapping[str, t.Any]:
-        """The observation."""
-        return self.master.facts
 
     @property
     def where(self) -> tuple[str, tuple[str, ...]]:
@@ -144,7 +150,7 @@ class View:
         seen = self.file(flag)
         if seen is None or not seen.exists:
             return Bundle((), "")
-        return read_bundle("".join(seen.facts.get("certificates") or ()), seen.host)
+        return read_bundle("".join(seen.facts["certificates"]), seen.host)
 
     @property
     def cas(self) -> tuple[Certificate, ...]:
@@ -174,25 +180,36 @@ class View:
         return any(ca.key_fingerprint in clients for ca in self.cas)
 
     @property
-    def published(self) -> t.Mapping[str, t.Any]:
+    def published(self) -> t.Mapping[str, str]:
         """The data of the ConfigMap extension-apiserver-authentication; empty if it could not be read."""
-        return self.layer.get("published") or {}
+        return (self.layer and self.layer["published"]) or {}
 
     @property
-    def probe(self) -> t.Mapping[str, t.Any]:
-        """What the running server answered."""
-        return self.facts.get("probe") or {}
+    def probe(self) -> Probe | None:
+        """What the running server answered; None if none runs."""
+        return self.facts["probe"]
 
     @property
-    def layer(self) -> t.Mapping[str, t.Any]:
-        """What the running server told of the layer; empty if nothing."""
-        layer = self.facts.get("layer") or {}
-        return layer if layer.get("published") is not None else {}
+    def layer(self) -> Layer | None:
+        """What the running server told of the layer; None if it could not be read."""
+        layer = self.facts["layer"]
+        return layer if layer and layer["published"] is not None else None
+
+    @property
+    def apiservices(self) -> t.Sequence[ApiService]:
+        """The APIServices with a Service behind them, as far as they could be read."""
+        return (self.layer and self.layer["apiservices"]) or ()
+
+    def through(self, apiservice: str) -> Answered:
+        """What the discovery of an APIService gave through this master."""
+        answered = self.layer["through"].get(apiservice) if self.layer else None
+        return answered or {"status": None, "body": "", "error": None}
 
     @property
     def offered(self) -> tuple[bytes, ...] | None:
         """The names (DER) of the client CAs that the running server has loaded; None if it did not tell."""
-        names = (self.facts.get("handshake") or {}).get("names")
+        handshake = self.facts["handshake"]
+        names = handshake["names"] if handshake else None
         if names is None:
             return None
         try:
@@ -200,15 +217,15 @@ class View:
         except (binascii.Error, ValueError):
             return None
 
-    def on_disk(self, path: str) -> str:
+    def on_disk(self, path: str) -> Shell:
         """A path of the master as a word of a command that is run there: below the root, if there is one."""
-        return quote(f"{self.facts['root']}{path}")
+        return Shell(shell_word(f"{self.facts['root']}{path}"))
 
     @property
     def can_sign(self) -> bool:
         """Whether the key of the front-proxy CA lies beside it, where kubeadm looks for it."""
         seen = self.file(CA_FLAG)
-        return seen is not None and seen.host in (self.facts.get("ca_key_fits") or ())
+        return seen is not None and seen.host in self.facts["ca_key_fits"]
 
     @property
     def _kubeadm_folder(self) -> str:
@@ -221,24 +238,24 @@ class View:
 
     def _by_kubeadm(self, command: str) -> str:
         folder = self._kubeadm_folder
-        return f"kubeadm {command}" + ("" if folder == DEFAULT_FOLDER else f" --cert-dir={quote(folder)}")
+        return f"kubeadm {command}" + ("" if folder == DEFAULT_FOLDER else f" --cert-dir={shell_word(folder)}")
 
     @property
-    def new_pair(self) -> str:
+    def new_pair(self) -> Shell:
         """How this master gets a new pair with the subject and usages of the old one."""
         if self._kubeadm_folder:
-            return f"run on {self.name}: {self._by_kubeadm('certs renew front-proxy-client')}"
-        return f"run: {self.command}  # with the key of the CA in front_proxy_pki_dir on the controller"
+            return Shell(f"run on {self.name}: {self._by_kubeadm('certs renew front-proxy-client')}")
+        return commented(f"run: {self.command}", "with the key of the CA in front_proxy_pki_dir on the controller")
 
     @property
-    def other_pair(self) -> str:
+    def other_pair(self) -> Shell:
         """How this master gets a pair that is not like the old one, whose subject and usages kubeadm would keep."""
         folder = self._kubeadm_folder
         if folder:
             # kept, in case kubeadm cannot make another one
-            files = [quote(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key")]
+            files = [shell_word(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key")]
             away = " && ".join(f"mv {file} {file}.old" for file in files)
-            return f"run on {self.name}: {away} && {self._by_kubeadm('init phase certs front-proxy-client')}"
+            return Shell(f"run on {self.name}: {away} && {self._by_kubeadm('init phase certs front-proxy-client')}")
         return self.new_pair
 
     @property
@@ -249,7 +266,7 @@ class View:
 
 
 def read_view(
-    name: str, facts: t.Mapping[str, t.Any], *, cluster: str, container: str, command: str
+    name: str, facts: Survey, *, cluster: str, container: str, command: Shell
 ) -> tuple[View | None, str]:
     """Read an observation: the master, or None and why its manifest says nothing."""
     path = facts["manifest"]["path"]
@@ -257,9 +274,9 @@ def read_view(
         pod: StaticPod = read_pod(facts["manifest"]["text"], container=container, where=path)
     except ManifestError as error:
         return None, str(error)
-    process = facts.get("process")
+    process = facts["process"]
     running = flag_values(process["argv"]) if process else {}
-    return View(Master(name, facts, pod), cluster, command, running), ""
+    return View(facts, Master(name, facts, pod), cluster, command, running), ""
 
 
 def subject_of(certificate: Certificate) -> bytes:

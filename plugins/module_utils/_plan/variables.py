@@ -61,37 +61,40 @@ def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:
     return {normalize(str(name)): _flag_value(str(name), value) for name, value in flags.items()}
 
 
-def read_wish(carried: t.Mapping[str, t.Any]) -> Wish:
+def read_wish(spec: t.Mapping[str, t.Any]) -> Wish:
     """Build the wish for one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
-    extra = carried.get("extra_flags") or {}
+    extra = spec.get("extra_flags") or {}
     if not isinstance(extra, dict):
         raise PlanError(
             f"front_proxy_extra_flags is {extra!r}; it takes names of flags with their values, such as {{'v': 2}}."
         )
-    routing = carried.get("aggregator_routing", "auto")
-    names = carried.get("allowed_names")
+    routing = spec.get("aggregator_routing", "auto")
+    names = spec.get("allowed_names")
     return Wish(
-        common_name=_text(carried.get("common_name")),
+        common_name=_text(spec.get("common_name")),
         allowed_names=None if names is None or names == "" else _names(names, "front_proxy_allowed_names"),
-        username_headers=_names(carried["username_headers"], "front_proxy_username_headers"),
-        group_headers=_names(carried["group_headers"], "front_proxy_group_headers"),
-        extra_headers_prefix=_names(carried["extra_headers_prefix"], "front_proxy_extra_headers_prefix"),
+        username_headers=_names(spec["username_headers"], "front_proxy_username_headers"),
+        group_headers=_names(spec["group_headers"], "front_proxy_group_headers"),
+        extra_headers_prefix=_names(spec["extra_headers_prefix"], "front_proxy_extra_headers_prefix"),
         routing=str(routing).lower(),
         extra_flags={str(name): _flag_value(str(name), value) for name, value in extra.items()},
-        certificates_dir=_text(carried.get("certificates_dir")),
-        ca_from=_text(carried.get("ca_from")),
-        allow_shared_ca=_truth(carried.get("allow_shared_ca"), "front_proxy_allow_shared_ca"),
+        certificates_dir=_text(spec.get("certificates_dir")),
+        ca_from=_text(spec.get("ca_from")),
+        allow_shared_ca=_truth(spec.get("allow_shared_ca"), "front_proxy_allow_shared_ca"),
+        allow_unknown_client_ca=_truth(
+            spec.get("allow_unknown_client_ca", False), "front_proxy_allow_unknown_client_ca"
+        ),
     )
 
 
-def read_settings(carried: t.Mapping[str, t.Any]) -> ClusterSettings:
+def read_settings(spec: t.Mapping[str, t.Any]) -> ClusterSettings:
     """Take the settings of the cluster. Raises PlanError for a name that cannot be one of a folder."""
-    cluster = str(carried.get("cluster", ""))
+    cluster = str(spec.get("cluster", ""))
     if not _CLUSTER.fullmatch(cluster):
         raise PlanError(
             f"front_proxy_cluster is {cluster!r}, and it names a folder of the controller; use letters, digits, dots, "
             "dashes and underscores, beginning with a letter or digit."
         )
     names = ("folder", "renew_before", "container", "validity", "ca_validity")
-    texts = {name: str(carried[name]) for name in names if name in carried}
-    return ClusterSettings(**texts, wait_timeout=int(carried.get("wait_timeout", 300)))
+    texts = {name: str(spec[name]) for name in names if name in spec}
+    return ClusterSettings(**texts, wait_timeout=int(spec.get("wait_timeout", 300)))
