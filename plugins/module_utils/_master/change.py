@@ -190,6 +190,14 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
     return None
 
 
+def _text_now(note: t.Mapping[str, t.Any], places: Places) -> str:
+    """Give the manifest's text as it is, which after the way back is the old one: by it the server is known."""
+    try:
+        return read_regular(places.real(note["manifest_path"])).decode("utf-8", "replace")
+    except OSError:
+        return str(note["manifest_text"])
+
+
 def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> dict[str, t.Any]:
     """Go back to the old state and wait until it serves.
 
@@ -203,7 +211,7 @@ def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> dict[st
         backup.close("rolled back")
         return {"rolled_back": True, "serving": True, "way_back": "The old state is back."}
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
-    back = Expectation({}, argv, None, None, note["manifest_text"], note["pod"], note["container"])
+    back = Expectation({}, argv, None, None, _text_now(note, places), note["pod"], note["container"])
     outcome = wait_until_serving(back, places, note["wait"])
     if not outcome.serving:
         backup.close("rolled back, not serving")
