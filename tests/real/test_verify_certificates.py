@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
     from conftest import MakeMaster
 
 
-# the first one, while no other server runs on this machine that could be taken for it
 def test_a_server_that_does_not_start(make_master: MakeMaster, look: Look) -> None:
+    make_master("beside")  # another cluster's, which is not taken for it
     master = make_master("dead")
     master.set_flags({"no-such-flag": "1"})
     with pytest.raises(ServiceError, match="unknown flag: --no-such-flag"):

@@ -12,7 +12,7 @@ import ssl
 import typing as t
 
 from .errors import MasterError
-from .files import accept_weak_keys
+from .files import accept_weak_keys, load_pair_of_files
 from .login import Login
 
 __all__ = ["Answer", "Api", "load_pair"]
@@ -44,7 +44,7 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
     Raises OSError or ValueError if they do not load, MasterError if this Python cannot do it.
     """
     if "-----BEGIN" not in key:
-        context.load_cert_chain(certificate, key, password=lambda: b"")
+        load_pair_of_files(context, certificate, key)
         return
     if not hasattr(os, "memfd_create"):
         raise MasterError(

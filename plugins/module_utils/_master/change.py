@@ -156,6 +156,14 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
     return None
 
 
+def _text_now(note: ChangeNote, places: Places) -> str:
+    """Give the manifest's text as it is, which after the way back is the old one: by it the server is known."""
+    try:
+        return read_regular(places.real(note["manifest_path"])).decode("utf-8", "replace")
+    except OSError:
+        return note["manifest_text"]
+
+
 class _WayBack(t.NamedTuple):
     """How going back ended. serving: nothing speaks against it; words: a sentence."""
 
@@ -174,7 +182,7 @@ def _go_back(backup: Backup, places: Places, *, arrived: bool = True) -> _WayBac
         backup.close("rolled back")
         return _WayBack(True, True, "The old state is back.")
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
-    back = Expectation({}, argv, None, None, note["manifest_text"], note["pod"], note["container"])
+    back = Expectation({}, argv, None, None, _text_now(note, places), note["pod"], note["container"])
     outcome = wait_until_serving(back, places, note["wait"])
     if not outcome.serving:
         backup.close("rolled back, not serving")

@@ -17,7 +17,17 @@ import typing as t
 
 from .._contract.observation import ObservedFile
 
-__all__ = ["LIMIT", "accept_weak_keys", "checksum", "describe_file", "loads_together", "read_regular", "stamp"]
+__all__ = [
+    "LIMIT",
+    "accept_weak_keys",
+    "checksum",
+    "describe_file",
+    "load_pair_of_files",
+    "loads_together",
+    "read_regular",
+    "regular_file",
+    "stamp",
+]
 
 # The kubelet reads no manifest above 10 MiB (pkg/kubelet/config/file.go); all that is looked at here is far smaller.
 LIMIT = 10 * 1024 * 1024
@@ -48,6 +58,25 @@ def read_regular(path: str) -> bytes:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def regular_file(path: str) -> t.Iterator[str]:
+    """Give a name by which a library may open a file that it wants to open itself. Raises OSError as `read_regular`.
+
+    What is behind a path may change until it is opened, and a pipe would block; the name stays with this one file.
+    """
+    # O_PATH: what is no regular file is not even opened, as a device may act on that, and a pipe wake its writer
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(0, "it is not a regular file", path)
+        if status.st_size > LIMIT:
+            raise OSError(0, f"it is larger than {LIMIT} bytes", path)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
 def _name_of_user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
@@ -68,13 +97,19 @@ def accept_weak_keys(context: ssl.SSLContext) -> None:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
 
 
+def load_pair_of_files(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Have a context show a certificate. Raises OSError or ValueError if the files do not load as a pair."""
+    with regular_file(certificate) as certificate_name, regular_file(key) as key_name:
+        # the password: an encrypted key must fail here, not ask on a terminal
+        context.load_cert_chain(certificate_name, key_name, password=lambda: b"")
+
+
 def loads_together(certificate: str, key: str) -> bool:
     """Tell whether a certificate's file and a key's file load as one pair, as a TLS client loads them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     accept_weak_keys(context)
     try:
-        # the password: an encrypted key must fail here, not ask on a terminal
-        context.load_cert_chain(certificate, key, password=lambda: b"")
+        load_pair_of_files(context, certificate, key)
     except (OSError, ValueError):  # ssl.SSLError is an OSError
         return False
     return True

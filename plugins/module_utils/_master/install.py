@@ -12,7 +12,7 @@ import typing as t
 
 from .._contract.order import NewFile
 from .errors import MasterError, explain
-from .files import loads_together
+from .files import loads_together, regular_file
 
 __all__ = [
     "Staged",
@@ -163,7 +163,8 @@ def check_bundle(bundle: str, *, shown: str) -> None:
     """Raise MasterError if a CA bundle does not load."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(bundle)
+        with regular_file(bundle) as name:
+            context.load_verify_locations(name)
         if not context.cert_store_stats()["x509"]:
             raise ValueError("only revocation lists")
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ import ssl
 import typing as t
 
 from .._contract.observation import Probe
-from .files import accept_weak_keys
+from .files import accept_weak_keys, load_pair_of_files
 
 __all__ = ["ADMINISTRATORS", "PROBE_USER", "Pair", "ask"]
 
@@ -42,7 +42,7 @@ def _connect(address: str, port: int, pair: Pair | None) -> http.client.HTTPSCon
     context.verify_mode = ssl.CERT_NONE
     accept_weak_keys(context)
     if pair is not None:
-        context.load_cert_chain(pair.certificate, pair.key, password=lambda: b"")
+        load_pair_of_files(context, pair.certificate, pair.key)
     return http.client.HTTPSConnection(address, port, timeout=_SECONDS, context=context)
 
 

@@ -10,6 +10,8 @@ import typing as t
 
 from .._argv import RENAMED_SERVER, flag_values, last_value, server_index
 from .._contract.observation import Mount
+from .identify import Candidate, PodName, choose, pod_in_cgroups, pods_in
+from .stated import read_stated
 
 __all__ = ["Process", "endpoint", "find_apiserver", "is_alive", "list_processes", "mounts_of", "started_at"]
 
@@ -82,18 +84,65 @@ def _is_apiserver(process: Process, manifest: str) -> bool:
     return place == 0 or (place == 1 and process.name == "hyperkube")
 
 
-def find_apiserver(processes: t.Iterable[Process], manifest: str = "") -> Process | None:
-    """Pick the kube-apiserver that the manifest describes.
+def _owner_of(folder: str) -> int | None:
+    """Give the real user of a process; None if it has ended."""
+    try:
+        # not the owner of the folder, which is root's for a program that gave rights up (proc(5), dumpable)
+        with open(os.path.join(folder, "status"), "rb") as stream:
+            line = next((line for line in stream if line.startswith(b"Uid:")), b"")
+    except OSError:
+        return None
+    words = line.split()
+    return int(words[1]) if len(words) > 1 else None
 
-    A machine can run several (nested clusters, tests): the one most of whose words stand in the manifest's
-    text is taken; of equals, the newest.
+
+def _cgroups_of(folder: str) -> str:
+    try:
+        with open(os.path.join(folder, "cgroup"), encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _network_of(folder: str) -> str | None:
+    try:
+        return os.readlink(os.path.join(folder, "ns", "net"))
+    except OSError:
+        return None
+
+
+def _pods(logs: str) -> dict[str, PodName]:
+    try:
+        return pods_in(os.listdir(logs))
+    except OSError:
+        return {}
+
+
+def find_apiserver(
+    processes: t.Iterable[Process], manifest: str = "", *, proc: str = "/proc", logs: str = "/var/log/pods"
+) -> Process | None:
+    """Pick the kube-apiserver that the manifest's text describes; None if it does not run.
+
+    A machine can run several: see `identify.choose`. proc, logs: the folders of the processes, and of the pods' logs.
     """
-
-    def likeness(process: Process) -> tuple[float, int]:
-        words = process.argv[1:] or ("",)
-        return sum(word in manifest for word in words) / len(words), process.start_ticks
-
-    return max((process for process in processes if _is_apiserver(process, manifest)), key=likeness, default=None)
+    candidates = []
+    for process in processes:
+        if _is_apiserver(process, manifest):
+            folder = os.path.join(proc, str(process.pid))
+            uid = _owner_of(folder)
+            if uid is not None:
+                pod = pod_in_cgroups(_cgroups_of(folder))
+                candidates.append(Candidate(process, uid, pod, _network_of(folder)))
+    if not candidates:
+        return None
+    return choose(
+        candidates,
+        read_stated(manifest),
+        pods=_pods(logs),
+        network=_network_of(os.path.join(proc, "self")),
+        # we are root, but in tests
+        owners={0, os.geteuid()},
+    )
 
 
 def endpoint(argv: t.Sequence[str]) -> tuple[str, int]:

@@ -156,7 +156,9 @@ class Kubelet:
         self.manifest = sandbox.path(support.MANIFEST)
         self.logs = sandbox.path("/var/log/pods/kube-system_kube-apiserver-node_123/kube-apiserver")
         self.logs.mkdir(parents=True)
-        self.more = (f"--secure-port={port}", "--bind-address=127.0.0.1", f"--marker={marker}")
+        # what stands for $(NAME) in a manifest: variables, which it may state otherwise than they run
+        self.variables = {"$(PORT)": str(port), "$(ADDRESS)": "127.0.0.1"}
+        self.more = (f"--marker={marker}",)
         self.running: subprocess.Popen[bytes] | None = None
         self.starts = 0
         self.texts: t.List[str] = []
@@ -192,6 +194,8 @@ class Kubelet:
             self.react(text)
             self.starts = 0
         if self.running is None and self.starts < 6:
+            for name, value in self.variables.items():
+                text = text.replace(name, value)
             flags = [line[6:] for line in text.splitlines() if line.startswith("    - --")]
             number = len(list(self.logs.iterdir()))
             log = self.logs / f"{number}.log"

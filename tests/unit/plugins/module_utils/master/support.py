@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import stat
 import subprocess
 import tempfile
@@ -199,6 +200,22 @@ def old_master(folder: Path, made: Generation | None = None) -> Sandbox:
     if made is not None:
         sandbox.lay_pair(made)
     return sandbox
+
+
+@contextlib.contextmanager
+def within(seconds: int) -> t.Iterator[None]:
+    """Fail where the block takes longer: a signal ends what waits for a pipe."""
+
+    def stop(*dummy: object) -> None:
+        raise AssertionError(f"this took more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def in_child(work: t.Callable[[], t.Any]) -> int:

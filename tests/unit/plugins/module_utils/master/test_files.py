@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from pathlib import Path
@@ -32,6 +33,66 @@ class TestLooking:
         with pytest.raises(OSError, match="it is not a regular file"):
             files.read_regular("/dev/null")
         assert len(os.listdir("/proc/self/fd")) == before
+
+    def test_a_file_for_a_library(self, tmp_path: Path) -> None:
+        place, other = tmp_path / "file", tmp_path / "other"
+        place.write_text("one")
+        other.write_text("other")
+        (tmp_path / "link").symlink_to("file")
+        before = len(os.listdir("/proc/self/fd"))
+        with files.regular_file(str(tmp_path / "link")) as name:
+            # what comes to that path meanwhile is not what was looked at
+            other.replace(place)
+            assert Path(name).read_text() == "one"
+        os.truncate(str(place), files.LIMIT + 1)
+        with pytest.raises(OSError, match="it is larger than"), files.regular_file(str(place)):
+            pass
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "terminal", "dangling", "absent"])
+    def test_no_file_for_a_library(self, tmp_path: Path, kind: str) -> None:
+        place = tmp_path / kind
+        if kind == "pipe":
+            os.mkfifo(str(place))
+        elif kind == "folder":
+            place.mkdir()
+        elif kind != "absent":
+            place.symlink_to({"device": "/dev/zero", "terminal": "/dev/tty", "dangling": "/nowhere"}[kind])
+        before = len(os.listdir("/proc/self/fd"))
+        with support.within(10), pytest.raises(OSError), files.regular_file(str(place)):
+            pass
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_a_pipe_in_a_pair_is_not_read(self, tmp_path: Path, which: int) -> None:
+        """Nor waited for: somebody who keeps a pipe there waits for another reader."""
+        for name, content in (("crt", MADE.certificate), ("key", MADE.key)):
+            (tmp_path / name).write_bytes(content)
+        pair = [str(tmp_path / name) for name in ("crt", "key")]
+        assert files.loads_together(*pair)
+        content = Path(pair[which]).read_bytes()
+        os.unlink(pair[which])
+        os.mkfifo(pair[which])
+        with support.within(10):
+            assert not files.loads_together(*pair)
+            descriptor = os.open(pair[which], os.O_RDWR)
+            try:
+                os.write(descriptor, content)
+                assert not files.loads_together(*pair)
+                assert os.read(descriptor, 65536) == content
+            finally:
+                os.close(descriptor)
+
+    def test_what_was_looked_at_is_what_is_loaded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, content in (("crt", MADE.certificate), ("key", MADE.key)):
+            (tmp_path / name).write_bytes(content)
+
+        @contextlib.contextmanager
+        def find(path: str) -> t.Iterator[str]:
+            yield str(tmp_path / path)
+
+        monkeypatch.setattr(files, "regular_file", find)
+        assert files.loads_together("crt", "key")
 
     def test_a_reason_without_a_number(self) -> None:
         error = OSError(0, "it is not a regular file", "/x")

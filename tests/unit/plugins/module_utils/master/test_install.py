@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -305,6 +306,18 @@ class TestChecks:
                 install.check_bundle(str(bundle), shown="/ca")
         with pytest.raises(MasterError):
             install.check_bundle(str(tmp_path / "gone"), shown="/ca")
+        os.mkfifo(str(tmp_path / "pipe"))
+        with support.within(10), pytest.raises(MasterError, match=r"^/ca does not load as a CA bundle"):
+            install.check_bundle(str(tmp_path / "pipe"), shown="/ca")
+
+    def test_the_bundle_that_was_looked_at_is_loaded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        @contextlib.contextmanager
+        def find(path: str) -> t.Iterator[str]:
+            yield str(tmp_path / path)
+
+        (tmp_path / "ca").write_bytes(MADE.bundle)
+        monkeypatch.setattr(install, "regular_file", find)
+        install.check_bundle("ca", shown="/ca")
 
     def test_revocation_lists_are_no_bundle(self, tmp_path: Path) -> None:
         (tmp_path / "index").write_text("")

@@ -344,15 +344,17 @@ class TestLive:
         text = support.NEW_TEXT
         for path, place in real.items():
             text = text.replace(path, place)
-        manifest = str(master.lay(support.MANIFEST, text))
         server = machine.Server(OLD)
-        flags = [line[6:] for line in text.splitlines() if line.startswith("    - --") and "secure" not in line]
-        more = (f"--secure-port={server.port}", "--bind-address=127.0.0.1", f"--marker={tmp_path}")
+        where = (f"--secure-port={server.port}", "--bind-address=127.0.0.1")
+        text = text.replace("    - --secure-port=6443\n", "".join(f"    - {flag}\n" for flag in where))
+        manifest = str(master.lay(support.MANIFEST, text))
+        flags = [line[6:] for line in text.splitlines() if line.startswith("    - --")]
+        more = (f"--marker={tmp_path}",)
         try:
             nobody = look(master, root=None, manifest=manifest)
             assert nobody["process"] is None and nobody["probe"] is None and nobody["service_routing"] == ["evidence"]
             with machine.process("--requestheader-username-headers=X-Remote-User,X-Other", *flags, *more) as running:
-                other = machine.process(*more)  # of another cluster
+                other = machine.process(*where, *more)  # of another cluster
                 with other:
                     found = look(master, root=None, manifest=manifest)
         finally:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import typing as t
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import probe
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Api
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login, pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.probe import Pair, ask
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from hypothesis import given, settings
@@ -88,6 +91,22 @@ class TestProbe:
         found = ask("127.0.0.1", server.port, pair)
         assert (found["accepted"], found["status"], found["answers"], found["ready"]) == (None, None, True, True)
         assert {user for dummy, user in server.asked} == {None}
+
+    @pytest.mark.parametrize("name", ["crt", "key"])
+    def test_a_pipe_in_the_container(self, server: machine.Server, tmp_path: Path, name: str) -> None:
+        """What a container has in place of its pair is not ours to wait for."""
+        lay_pair(tmp_path, NEW)
+        os.unlink(str(tmp_path / name))
+        os.mkfifo(str(tmp_path / name))
+        with machine.process(f"--marker={tmp_path}") as running:
+            flags = (f"--proxy-client-cert-file={tmp_path}/crt", f"--proxy-client-key-file={tmp_path}/key")
+            pair = pair_of(("kube-apiserver", *flags), running.pid)
+            assert pair and pair.key == f"/proc/{running.pid}/root{tmp_path}/key"
+            with support.within(20):
+                found = ask("127.0.0.1", server.port, pair)
+                with pytest.raises(OSError, match="it is not a regular file"):
+                    Api("127.0.0.1", server.port, Login("x", pair.certificate, pair.key), seconds=5)
+        assert (found["accepted"], found["answers"], found["error"]) == (None, True, None)
 
     @pytest.mark.parametrize(
         ("status", "body", "wanted"),

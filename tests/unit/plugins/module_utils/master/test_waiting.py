@@ -26,9 +26,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
 OLD, NEW = support.generation("old"), support.generation("new")
-BAD_TEXT = support.NEW_TEXT.replace("    - --secure-port=6443\n", "    - --no-such-flag=1\n")
-GOOD = support.NEW_TEXT.replace("    - --secure-port=6443\n", "")
-BEFORE = support.OLD_TEXT.replace("    - --secure-port=6443\n", "    - --profiling=false\n")
+PORT, ADDRESS = "    - --secure-port=$(PORT)\n", "    - --bind-address=$(ADDRESS)\n"
+BAD_TEXT = support.NEW_TEXT.replace("    - --secure-port=6443\n", f"{PORT}{ADDRESS}    - --no-such-flag=1\n")
+GOOD = support.NEW_TEXT.replace("    - --secure-port=6443\n", f"{PORT}{ADDRESS}")
+BEFORE = support.OLD_TEXT.replace("    - --secure-port=6443\n", f"{PORT}{ADDRESS}    - --profiling=false\n")
 FLAGS: dict[str, str | None] = {
     "proxy-client-cert-file": support.CERTIFICATE,
     "proxy-client-key-file": support.KEY,
@@ -283,6 +284,33 @@ def test_files_alone(live: Live, tmp_path: Path) -> None:
         assert result["probe"]["port"] == live.server.port and result["probe"]["accepted"]
         again = change(live.order(NEW, None), live.sandbox.places)
     assert again["changed"] is False and again["files"] == [] and again["probe"]["port"] == live.server.port
+
+
+@pytest.mark.parametrize("flags", [("--secure-port=1", "--a"), ("--bind-address=127.0.0.1", "--profiling=false")])
+def test_a_repair_where_only_another_server_runs(live: Live, tmp_path: Path, flags: t.Tuple[str, ...]) -> None:
+    """Ours is down. The other one is not the old one that must end, nor is it asked in place of ours."""
+    live.sandbox.lay(support.MANIFEST, BAD_TEXT, 0o600)
+    deadline = time.monotonic() + 20
+    while live.kubelet.texts[-1] != BAD_TEXT or live.kubelet.starts < 6:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with machine.process(f"--marker={tmp_path}", *flags) as other:
+        result = change(live.order(NEW, GOOD), live.sandbox.places)
+        assert other.poll() is None
+    assert not result.get("failed"), result
+    assert result["restarted"] and result["probe"]["port"] == live.server.port
+
+
+def test_another_server_is_not_taken_for_ours_that_does_not_start(live: Live, tmp_path: Path) -> None:
+    state = live.sandbox.state()
+    other = machine.start(f"--marker={tmp_path}", f"--secure-port={live.server.port}", "--bind-address=127.0.0.1")
+    try:
+        result = change(live.order(NEW, BAD_TEXT, wait=60), live.sandbox.places)
+    finally:
+        other.kill()
+        other.wait()
+    assert result["rolled_back"] and "ended by itself at each of" in result["msg"]
+    check_old(live, state)
 
 
 def test_nothing_to_do_but_it_does_not_run_as_wanted(live: Live) -> None:

@@ -19,13 +19,12 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import (
     Process,
     endpoint,
-    find_apiserver,
     is_alive,
     list_processes,
     mounts_of,
     started_at,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,48 +80,8 @@ class TestProcesses:
             running.wait()
 
 
-class TestWhichServer:
-    """Several that look like it."""
-
-    @pytest.mark.parametrize(
-        "argv",
-        [
-            ("kube-apiserver",),
-            ("/usr/local/bin/kube-apiserver", "--a=b"),
-            ("/hyperkube", "kube-apiserver", "--a"),
-            ("/hyperkube", "apiserver", "--a"),
-            ("/usr/local/bin/kube-apiserver-amd64", "--a"),
-        ],
-    )
-    def test_it_is_one(self, argv: t.Tuple[str, ...]) -> None:
-        text = "command:\n- kube-apiserver-amd64\n"
-        assert find_apiserver([made_up("init"), made_up(*argv, pid=2)], text) == made_up(*argv, pid=2)
-
-    @pytest.mark.parametrize(
-        "argv",
-        [
-            ("/go-runner", "kube-apiserver", "--a"),
-            ("/go-runner", "--log-file=/x", "--", "/usr/local/bin/kube-apiserver"),
-            ("sh", "-c", "exec kube-apiserver --a"),
-            ("grep", "kube-apiserver"),
-            ("vi", "/etc/kubernetes/manifests/kube-apiserver"),
-            ("kube-apiserver-network-proxy",),
-            ("/hyperkube", "kube-proxy"),
-            ("",),
-        ],
-    )
-    def test_it_is_none(self, argv: t.Tuple[str, ...]) -> None:
-        assert find_apiserver([made_up(*argv)]) is None
-
-    def test_the_one_of_this_manifest(self) -> None:
-        text = support.text_with("--advertise-address=10.0.0.1", "--secure-port=6443", "--profiling=false")
-        ours = made_up("kube-apiserver", "--advertise-address=10.0.0.1", "--secure-port=6443", pid=1, ticks=1)
-        other = made_up("kube-apiserver", "--advertise-address=10.0.0.2", "--secure-port=6443", pid=2, ticks=2)
-        bare = made_up("kube-apiserver", pid=3, ticks=0)
-        assert find_apiserver([ours, other], text) == find_apiserver([other, ours], text) == ours
-        newer = ours._replace(pid=4, start_ticks=9)
-        assert find_apiserver([newer, ours, other, bare], text) == newer
-        assert find_apiserver([], text) is None
+class TestWhereItIs:
+    """Where a server answers, and from where its files are."""
 
     @pytest.mark.parametrize(
         ("argv", "wanted"),
