@@ -8,9 +8,16 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import Observation, read_observation
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import (
+    Observation,
+    read_observation,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import write_order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.outcome import Outcome, read_outcome, read_recovered
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.outcome import (
+    Outcome,
+    read_outcome,
+    read_recovered,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
@@ -120,7 +127,7 @@ class ActionModule(MasterAction):
     def _observe(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> Observation:
         asked = {name: arguments[name] for name in ("manifest", "root", "lock_timeout")}
         asked["controller_clock"] = time.time()
-        asked["paths"] = [str(file["path"]) for file in arguments["files"] if file.get("path")]
+        asked["paths"] = [file["path"] for file in arguments["files"] if str(file.get("path")).startswith("/")]
         return self.ask(_INFO, asked, variables, read_observation)
 
     def _read(self, seen: Observation, arguments: dict[str, t.Any]) -> Master:

@@ -68,8 +68,8 @@ options:
     type: dict
   spec:
     description:
-      - Any data about this master. It is not sent there. It comes back as RV(spec), so that one later task can decide for
-        many masters by their results alone.
+      - Any data about this master. It is not sent there. It comes back as RV(spec), so that one later task can decide
+        for many masters by their results alone.
     type: dict
 seealso:
   - module: kubeops.aggregation_layer.apiserver_info

@@ -62,8 +62,8 @@ options:
     required: true
   smoke_vars:
     description:
-      - The names of the variables in which the steps of the smoke test registered their results, by V(begin), V(ask) and
-        V(end). Leave it out if there was none.
+      - The names of the variables in which the steps of the smoke test registered their results, by V(begin), V(ask)
+        and V(end). Leave it out if there was none.
     type: dict
     default: {}
 requirements:

@@ -46,8 +46,8 @@ options:
     default: []
   observed_var:
     description:
-      - The name of the variable in which a task registered the result of M(kubeops.aggregation_layer.apiserver_info) for
-        every master of the play.
+      - The name of the variable in which a task registered the result of M(kubeops.aggregation_layer.apiserver_info)
+        for every master of the play.
     type: str
     required: true
 requirements:

@@ -81,8 +81,9 @@ class MasterAction(ActionBase):
     ) -> T:
         """Run a module on the master and read its answer.
 
-        reader: of the contract; silence: what to say if the module is cut off, in place of guessing why; reads_failures:
-        the reader takes an answer that says ``failed`` if that tells what was changed, too. Raises NoAnswer.
+        reader: of the contract; silence: what to say if the module is cut off, in place of guessing why;
+        reads_failures: the reader takes an answer that says ``failed`` if that tells what was changed, too. Raises
+        NoAnswer.
         """
         try:
             done = self._execute_module(module_name=module, module_args=dict(arguments), task_vars=variables)
@@ -100,8 +101,8 @@ class MasterAction(ActionBase):
             return reader(told)
         except ContractError as error:
             raise NoAnswer(
-                f"The answer of this master is not one that this release of the collection gives ({error}), and nothing "
-                "of it is used; look who has been on that host, and run again."
+                f"The answer of this master is not one that this release of the collection gives ({error}), and "
+                "nothing of it is used; look who has been on that host, and run again."
             ) from None
 
     @property

@@ -48,7 +48,9 @@ def refuse_for_several_clusters(path: str, cluster: str, variables: t.Mapping[st
     for name in variables.get("ansible_play_hosts_all") or ():
         host = hostvars.get(name) or {}
         theirs = str(host.get(_CLUSTER) or cluster)
-        if theirs != cluster and os.path.realpath(from_here(str(host.get(_VARIABLE) or path))) == os.path.realpath(path):
+        if theirs != cluster and os.path.realpath(from_here(str(host.get(_VARIABLE) or path))) == os.path.realpath(
+            path
+        ):
             raise PlanError(
                 f"{_VARIABLE} is {path} for the clusters {cluster} and {theirs} alike, and its credentials are sent to "
                 f"every master: those of {theirs} could use them in {cluster}; set {_VARIABLE} in the group of each "

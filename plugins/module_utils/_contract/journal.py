@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a master notes of a change that is under way, so that a later run can finish it. `_master/backup.py` keeps it."""
+"""What a master notes of a change that is under way, so that a later run can finish it; see `_master/backup.py`."""
 
 from __future__ import annotations
 

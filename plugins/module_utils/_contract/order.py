@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a master is told: one change, decided on the controller. `_plan/order.py` builds it, `_master/change.py` does it.
+"""What a master is told: one change. `_plan/order.py` builds it on the controller, `_master/change.py` does it.
 
 It travels as one text, and not as options within an option, because Ansible writes options to the system's log, and
 hides a nested secret there only if it is one line.

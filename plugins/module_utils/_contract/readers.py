@@ -171,12 +171,16 @@ def table(key: Reader[str], reader: Reader[T], most: int) -> Reader[t.Dict[str, 
 
 
 def record(
-    shape: t.Type[T], *, optional: t.Container[str] = (), within: t.Optional[Reader[t.Any]] = None, **fields: t.Any
+    dummy_shape: t.Type[T],
+    *,
+    optional: t.Container[str] = (),
+    within: t.Optional[Reader[t.Any]] = None,
+    **fields: t.Any,
 ) -> Reader[T]:
     """Read a mapping with known keys: each field with its reader; keys that are not known are dropped.
 
-    shape: the TypedDict that comes out, whose keys the fields are; optional: fields that may be missing; within: the
-    reader of a record whose fields this one has as well.
+    dummy_shape: the TypedDict that comes out, whose keys the fields are (a unit test compares them); optional: fields
+    that may be missing; within: the reader of a record whose fields this one has as well.
     """
 
     def read(value: t.Any, place: str) -> T:

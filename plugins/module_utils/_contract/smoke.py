@@ -57,9 +57,7 @@ class Ended(t.TypedDict):
 
 
 _begun: Reader[Begun] = record(Begun, address=_ADDRESS, port=integer(1, 65535), swept=listed(_TEST, 1000))
-_caller: Reader[Caller] = record(
-    Caller, user=_TEXT, groups=listed(_TEXT, 1000), certificate=_TEXT, serial=text(100)
-)
+_caller: Reader[Caller] = record(Caller, user=_TEXT, groups=listed(_TEXT, 1000), certificate=_TEXT, serial=text(100))
 _asked: Reader[Asked] = record(
     Asked,
     asked_as=nullable(_TEXT),
@@ -70,9 +68,7 @@ _asked: Reader[Asked] = record(
 )
 _refused: t.Dict[str, t.Any] = {"from": text(100), "why": _TEXT}
 _refusal: Reader[Refusal] = record(Refusal, **_refused)
-_ended: Reader[Ended] = record(
-    Ended, served=integer(0, 2**31), refused=listed(_refusal, 100), left=listed(_TEXT, 100)
-)
+_ended: Reader[Ended] = record(Ended, served=integer(0, 2**31), refused=listed(_refusal, 100), left=listed(_TEXT, 100))
 
 
 def read_begun(value: t.Any) -> Begun:

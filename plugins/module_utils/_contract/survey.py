@@ -136,12 +136,8 @@ class Survey(Observation):
     layer: t.Optional[Layer]
 
 
-_handshake: Reader[Handshake] = record(
-    Handshake, names=nullable(listed(text(64 * 1024), 2000)), error=nullable(_ERROR)
-)
-_reference: Reader[ServiceReference] = record(
-    ServiceReference, namespace=_NAME, name=_NAME, port=integer(1, 65535)
-)
+_handshake: Reader[Handshake] = record(Handshake, names=nullable(listed(text(64 * 1024), 2000)), error=nullable(_ERROR))
+_reference: Reader[ServiceReference] = record(ServiceReference, namespace=_NAME, name=_NAME, port=integer(1, 65535))
 _apiservice: Reader[ApiService] = record(
     ApiService,
     name=_NAME,

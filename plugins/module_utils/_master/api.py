@@ -15,8 +15,10 @@ from .errors import MasterError
 from .files import accept_weak_keys, load_pair_of_files
 from .login import Login
 
-__all__ = ["Answer", "Api", "load_pair"]
+__all__ = ["PARTIAL_CHAIN", "Answer", "Api", "load_pair"]
 
+# X509_V_FLAG_PARTIAL_CHAIN: Go trusts every certificate of a bundle, and not only those that signed themselves.
+PARTIAL_CHAIN = 0x80000
 # Above any list of APIServices or metrics of a large cluster.
 _LIMIT = 64 * 1024 * 1024
 
@@ -66,7 +68,7 @@ class Api:
     """The API of one kube-apiserver as one user sees it; each thread needs its own. Close it at the end."""
 
     def __init__(self, address: str, port: int, login: Login, *, seconds: float) -> None:
-        """Prepare; raises OSError or ValueError if the pair, or the CAs that the server must be known by, do not load."""
+        """Prepare; raises OSError or ValueError if the pair, or the CAs that the server is known by, do not load."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # the server's names are those that clients use, and need not hold this machine's own address
         context.check_hostname = False
@@ -76,7 +78,7 @@ class Api:
             context.verify_mode = ssl.CERT_NONE
         else:
             context.load_verify_locations(cadata=login.authority)
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN if hasattr(ssl, "VERIFY_X509_PARTIAL_CHAIN") else 0x80000
+            context.verify_flags |= PARTIAL_CHAIN
         if login.certificate and login.key:
             load_pair(context, login.certificate, login.key)
         self._headers = dict(login.headers)

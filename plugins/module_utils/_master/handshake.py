@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
-import typing as t
 import warnings
 
 from .._contract.survey import Handshake

@@ -207,7 +207,9 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
             metrics = reader.get("/metrics")
             if metrics.status == 200:
                 found["unavailable"] = [
-                    name for name, value in _METRIC.findall(metrics.body) if float(value) > 0 and re.fullmatch(NAME, name)
+                    name
+                    for name, value in _METRIC.findall(metrics.body)
+                    if float(value) > 0 and re.fullmatch(NAME, name)
                 ]
         if dial_kubernetes:
             found["kubernetes_service"] = _kubernetes_service(reader)

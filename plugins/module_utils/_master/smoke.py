@@ -185,9 +185,7 @@ def begin(
     return {"address": begun["address"], "port": begun["port"], "swept": swept}
 
 
-def ask_through(
-    *, process: ObservedProcess, user: str | None, credentials: Credentials | None, test: str
-) -> Asked:
+def ask_through(*, process: ObservedProcess, user: str | None, credentials: Credentials | None, test: str) -> Asked:
     """Ask the server of a test by way of the kube-apiserver of this master, until it answers or time is up.
 
     Raises MasterError.

@@ -19,15 +19,13 @@ import threading
 import typing as t
 
 from .._contract.smoke import Caller, Refusal
-from .api import load_pair
+from .api import PARTIAL_CHAIN, load_pair
 from .errors import MasterError
 from .files import accept_weak_keys
 
 __all__ = ["Published", "SmokeServer"]
 
 _SECONDS = 5.0
-# X509_V_FLAG_PARTIAL_CHAIN: Go trusts every certificate of a bundle, and not only those that signed themselves.
-_PARTIAL_CHAIN = 0x80000
 _REMEMBERED = 50
 
 
@@ -61,7 +59,7 @@ def _context(certificate: str, key: str, published: Published) -> ssl.SSLContext
     accept_weak_keys(context)
     load_pair(context, certificate, key)
     context.verify_mode = ssl.CERT_OPTIONAL  # one without a certificate is told so
-    context.verify_flags |= _PARTIAL_CHAIN
+    context.verify_flags |= PARTIAL_CHAIN
     try:
         context.load_verify_locations(cadata=published.ca)
     except (ssl.SSLError, ValueError):

@@ -79,7 +79,9 @@ def _observed_key(seen: Seen, master: Master) -> str | None:
     for path in seen.facts.get("loads_with") or ():
         facts = master.facts["files"].get(path)
         try:
-            return read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=path)[0].key_fingerprint
+            return read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=path)[
+                0
+            ].key_fingerprint
         except PkiError:
             continue
     return None

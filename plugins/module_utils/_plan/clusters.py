@@ -83,9 +83,7 @@ class Report:
 
 def _read(name: str, facts: Observation, settings: ClusterSettings, now: datetime) -> Master:
     with about_host(name):
-        return read_master(
-            name, facts, container=settings.container, now=now, backdate=BACKDATE.total_seconds()
-        )
+        return read_master(name, facts, container=settings.container, now=now, backdate=BACKDATE.total_seconds())
 
 
 def _refuse_differing_settings(reports: t.Sequence[Report]) -> None:
@@ -246,7 +244,8 @@ def plan_clusters(
     masters that were named may not be all, so that no CA must be made; empty if they are.
 
     Returns the plan by host and by cluster, ``waves`` (lists of hosts, at most one of a cluster in each), ``pending``
-    (hosts with a change that was cut off) and ``settled`` (nothing is to be done, and nothing is refused). An error of one cluster leaves the others alone.
+    (hosts with a change that was cut off) and ``settled`` (nothing is to be done, and nothing is refused). An
+    error of one cluster leaves the others alone.
     """
     names = dict.fromkeys(report.cluster for report in reports if report.targeted and report.cluster)
     if not names and any(report.targeted for report in reports):

@@ -36,8 +36,9 @@ def about_host(name: str) -> t.Iterator[None]:
         raise HostError(name, str(error)) from None
     except Exception as error:
         # whatever a master says that nobody thought of: it must not stop the other clusters
+        why = f"{type(error).__name__}: {printable(str(error), longest=200)}"
         raise HostError(
             name,
-            f"What {name} says of itself cannot be understood ({type(error).__name__}: {printable(str(error), longest=200)}); "
+            f"What {name} says of itself cannot be understood ({why}); "
             "look at its manifest and its certificates, and if they are right, report this.",
         ) from None

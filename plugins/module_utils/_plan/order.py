@@ -76,8 +76,8 @@ def build_order(
 
 def _describe(certificates: t.Sequence[Certificate]) -> str:
     return "".join(
-        f"subject: {printable(certificate.subject)}\nissuer: {printable(certificate.issuer)}\nSHA-256: {certificate.fingerprint}\nvalid: "
-        f"{iso(certificate.not_before)} to {iso(certificate.not_after)}\n"
+        f"subject: {printable(certificate.subject)}\nissuer: {printable(certificate.issuer)}\n"
+        f"SHA-256: {certificate.fingerprint}\nvalid: {iso(certificate.not_before)} to {iso(certificate.not_after)}\n"
         for certificate in certificates
     )
 
@@ -93,9 +93,7 @@ def _show_file(wish: FileWish, seen: Seen) -> dict[str, str]:
         except PkiError:
             before = "unreadable\n"
         after = (
-            "made by the real run\n"
-            if wish.text is None
-            else _describe(read_certificates(wish.text, where=seen.host))
+            "made by the real run\n" if wish.text is None else _describe(read_certificates(wish.text, where=seen.host))
         )
     return {
         "before_header": printable(seen.host if seen.exists else f"{seen.host} (absent)"),

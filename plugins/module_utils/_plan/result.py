@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan as plain values, by which the role goes on, and the results of the role's tasks, as its summary reads them."""
+"""The plan as plain values, by which the role goes on, and the results of its tasks, as its summary reads them."""
 
 from __future__ import annotations
 

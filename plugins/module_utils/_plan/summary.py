@@ -50,7 +50,9 @@ def _end_of_life(plan: HostResult, proof: Proof | None) -> str:
         path = plan.get("flags", {}).get(flag) or ""
         facts = proof.get("files", {}).get(path) if proof else None
         try:
-            ends[what] = iso(read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=flag)[0].not_after)
+            ends[what] = iso(
+                read_certificates("".join(facts.get("certificates", ()) if facts else ()), where=flag)[0].not_after
+            )
         except PkiError:
             continue
     return ", ".join(f"{what} until {end[:10]}" for what, end in ends.items() if end)
@@ -115,9 +117,7 @@ def _nothing_planned(failure: str, results: t.Mapping[str, TaskResults]) -> list
     return [*lines, "Nothing was changed on any master."]
 
 
-def summarize(
-    plan: PlanResult | TaskEnd, results: t.Mapping[str, TaskResults], *, checking: bool
-) -> list[str]:
+def summarize(plan: PlanResult | TaskEnd, results: t.Mapping[str, TaskResults], *, checking: bool) -> list[str]:
     """Write the summary, a line an entry.
 
     plan: the result of ``front_proxy_plan``, maybe a failed one; results: by host; checking: check mode.

@@ -95,9 +95,7 @@ def _look(each: Seen, cluster: str, command: Shell) -> tuple[View | None, list[F
         return None, [finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at")]
     try:
         with about_host(each.name):
-            view, problem = read_view(
-                each.name, each.facts, cluster=cluster, container=each.container, command=command
-            )
+            view, problem = read_view(each.name, each.facts, cluster=cluster, container=each.container, command=command)
             return view, [finding(UNCLEAR, (cluster, [each.name]), problem)] if view is None else _of_master(view)
     except HostError as error:
         return None, [finding(NOT_SEEN, (cluster, [each.name]), str(error))]

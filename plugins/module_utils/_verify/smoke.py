@@ -107,9 +107,7 @@ def _address(view: View) -> str:
     return (last_value(view.running, "advertise-address") or "").strip("[]")
 
 
-def _refused_through(
-    view: View, live: t.Sequence[View], refused: t.Sequence[Refusal]
-) -> list[Refusal]:
+def _refused_through(view: View, live: t.Sequence[View], refused: t.Sequence[Refusal]) -> list[Refusal]:
     """Those whom the server did not let in that are this master, as far as addresses tell."""
     others = {_address(other) for other in live if other is not view} - {_address(view)}
     return [each for each in refused if each["from"] not in others]
@@ -188,7 +186,9 @@ def judge_smoke(
             findings.append(finding(NOT_RUN, view.where, *why))
             continue
         refused = _refused_through(view, live, ended["refused"] if ended else ())
-        found = list(_judge_call(view, smokes[view.name].asked, [f"{each['from']}: {each['why']}" for each in refused], where))
+        found = list(
+            _judge_call(view, smokes[view.name].asked, [f"{each['from']}: {each['why']}" for each in refused], where)
+        )
         if found and view.name in blamed:
             notes.append(f"The smoke test does not work through {view.name}, which the finding above explains.")
         else:

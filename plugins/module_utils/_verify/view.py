@@ -265,9 +265,7 @@ class View:
         return (values[-1] if values else "false").lower() in ("true", "1", "t")
 
 
-def read_view(
-    name: str, facts: Survey, *, cluster: str, container: str, command: Shell
-) -> tuple[View | None, str]:
+def read_view(name: str, facts: Survey, *, cluster: str, container: str, command: Shell) -> tuple[View | None, str]:
     """Read an observation: the master, or None and why its manifest says nothing."""
     path = facts["manifest"]["path"]
     try:

@@ -20,11 +20,12 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.orders import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import apiserver as apiserver_module
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.runner import Runner
@@ -43,6 +44,9 @@ FILES = [
 ]
 
 
+DONE = {"changed": True, "files": [], "manifest": True, "restarted": False, "rolled_back": False}
+
+
 class Play:
     """Runs the action against a sandboxed master, without a connection."""
 
@@ -56,8 +60,12 @@ class Play:
         """In place of the round trip."""
         # what goes to a master is JSON, and the action must not see changes that are made there
         self.calls.append((module_name, copy.deepcopy(module_args)))
+        return {"answer": json.dumps(self._answer(module_name, module_args))}
+
+    def _answer(self, module_name: str, module_args: dict[str, t.Any]) -> t.Mapping[str, t.Any]:
+        """What the module would print."""
         if module_name in self.answers:
-            return dict(self.answers[module_name])
+            return self.answers[module_name]
         try:
             if module_name == INFO:
                 assert {"manifest", "root", "lock_timeout", "controller_clock"} <= set(module_args)
@@ -66,7 +74,7 @@ class Play:
             if module_args.get("recover"):
                 return {**recover(self.master.places, 1), "invocation": {}}
             return {
-                **change(read_order(module_args["order"], self.master.places), self.master.places),
+                **change(with_numbers(read_order(module_args["order"])), self.master.places),
                 "invocation": {},
             }
         except MasterError as error:
@@ -171,7 +179,7 @@ def cut_off(play: Play) -> None:
         play.master.places,
         files=[play.master.places.real(support.KEY)],
         manifest=None,
-        note={"manifest_new": "", "wait": 0, "certificate": support.CERTIFICATE, "key": support.KEY, "bundle": None},
+        note=support.note(certificate=support.CERTIFICATE, key=support.KEY),
     )
     play.master.lay(support.KEY, NEW.key, 0o600)
 
@@ -191,16 +199,21 @@ def test_what_was_cut_off_is_finished_first(play: Play) -> None:
     assert result["changed"] and result["recovered"].startswith("Rolled back")
 
 
-@pytest.mark.parametrize("answer", [{"failed": True, "msg": "No."}, {"unreachable": True, "msg": "Gone."}])
-def test_what_the_master_says_is_handed_on(play: Play, answer: dict[str, t.Any]) -> None:
-    play.answers[INFO] = answer
-    assert play(flags=FLAGS) == answer and play.names == ["apiserver_info"]
+def test_what_the_master_says_is_handed_on(play: Play) -> None:
+    refusal = {"failed": True, "changed": False, "msg": "No."}
+    play.answers[INFO] = {"failed": True, "msg": "No."}
+    assert play(flags=FLAGS) == refusal and play.names == ["apiserver_info"]
     del play.answers[INFO]
-    play.answers[MODULE] = answer
-    result = play(flags=FLAGS, files=FILES)
-    assert {name: result[name] for name in answer} == answer and not result["changed"]
+    play.answers[MODULE] = {"failed": True, "msg": "No."}
+    assert play(flags=FLAGS, files=FILES) == refusal
     cut_off(play)
-    assert play(flags=FLAGS) == answer and play.names == ["apiserver_info", "apiserver"]
+    assert play(flags=FLAGS) == refusal and play.names == ["apiserver_info", "apiserver"]
+
+
+def test_a_failed_observation_is_none(play: Play) -> None:
+    said = play.refused(flags=FLAGS, observed={"unreachable": True, "msg": "Gone."})
+    assert said == "This master could not be looked at: Gone." and play.names == []
+    assert "is no result of apiserver_info" in play.refused(flags=FLAGS, observed={"manifest": 7})
 
 
 def test_a_key_does_not_lie_on_the_masters_disk_on_its_way(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +242,7 @@ def test_a_key_is_not_in_the_masters_log(
     play: Play, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ansible logs the options of every module there, and of a nested one it hides only a secret without line ends."""
-    play.answers[MODULE] = {"changed": True}
+    play.answers[MODULE] = DONE
     play(flags=FLAGS, files=FILES)
     name, arguments = play.calls[1]
     module = Runner(apiserver_module.main, monkeypatch, capsys)
@@ -271,19 +284,16 @@ def test_a_manifest_that_is_refused(play: Play) -> None:
 
 def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a root nothing runs, so nothing is waited for; and a live master's times are those of the task."""
-    play.answers[MODULE] = {"changed": True}
+    play.answers[MODULE] = DONE
     play(flags=FLAGS, files=FILES, lock_timeout=7)
     order = json.loads(play.calls[1][1]["order"])
     assert order["wait"] == 0 and order["lock_timeout"] == 7
-    live = play.execute(
-        module_name=INFO,
-        module_args={
-            "manifest": support.MANIFEST,
-            "root": str(play.master.root),
-            "lock_timeout": 1,
-            "controller_clock": None,
-        },
-        task_vars={},
+    live = observe(
+        manifest=support.MANIFEST,
+        certificates_dir=None,
+        root=str(play.master.root),
+        lock_timeout=1,
+        controller_clock=None,
     )
     play.answers[INFO] = {**live, "root": ""}
     for arguments, wanted in (({"wait_timeout": 9}, 9), ({"wait": False}, 0), ({}, 300)):

@@ -14,6 +14,8 @@ import pytest
 from ansible.playbook.task import Task
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
@@ -41,7 +43,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> t.List[str]:
 def run(hosts: t.Mapping[str, Variables], check: bool = False, group: str = "masters", **arguments: t.Any) -> Variables:
     task = MagicMock(spec=Task)
     task.async_val, task.check_mode, task.diff, task.no_log = False, check, False, False
-    task.action, task.args = "front_proxy_findings", arguments
+    task.action, task.args = "front_proxy_findings", {"observed_var": "front_proxy__surveyed", **arguments}
     action = front_proxy_findings.ActionModule(
         task=task,
         connection=MagicMock(),
@@ -62,11 +64,11 @@ def run(hosts: t.Mapping[str, Variables], check: bool = False, group: str = "mas
 
 
 def well(name: str = "m1", cluster: str = "kubernetes") -> Variables:
-    return {**Layer(kubeadm(name)).facts(), "carry": {"cluster": cluster, "container": "kube-apiserver"}}
+    return {**Layer(kubeadm(name)).facts(), "spec": {"cluster": cluster, "container": "kube-apiserver"}}
 
 
 def expired() -> Variables:
-    return {**Layer(kubeadm().put_pair(make_leaf(start=NOW - 2 * YEAR))).facts(), "carry": {"cluster": "kubernetes"}}
+    return {**Layer(kubeadm().put_pair(make_leaf(start=NOW - 2 * YEAR))).facts(), "spec": {"cluster": "kubernetes"}}
 
 
 def test_nothing_is_wrong(shown: t.List[str]) -> None:
@@ -88,7 +90,7 @@ def test_what_is_wrong_is_shown_and_returned(shown: t.List[str]) -> None:
     "fail_on, wrong", [("broken", False), ("at_risk", True), ("will_break", True), ("untidy", True), ("never", False)]
 )
 def test_the_severity_decides(fail_on: str, wrong: bool, shown: t.List[str]) -> None:
-    late = {**Layer(kubeadm(skew=999.0)).facts(), "carry": {}}
+    late = {**Layer(kubeadm(skew=999.0)).facts(), "spec": {}}
     assert run({"m1": late}, fail_on=fail_on)["wrong"] is wrong
 
 
@@ -107,7 +109,7 @@ def test_masters_that_could_not_be_seen_are_findings(shown: t.List[str]) -> None
 
 
 def test_a_master_that_the_run_leaves_out_is_a_note(shown: t.List[str]) -> None:
-    old = {**Layer(kubeadm(), published=[make_ca(), make_ca("old", "old")]).facts(), "carry": {}}
+    old = {**Layer(kubeadm(), published=[make_ca(), make_ca("old", "old")]).facts(), "spec": {}}
     assert [found["id"] for found in run({"m1": old})["findings"]] == ["ca-still-trusted"]
     result = run({"m1": old}, members=["m1", "m9", "nobody"])
     assert result["findings"] == [] and "m9: it was left out of this run" in result["notes"][0]
@@ -142,10 +144,17 @@ def test_a_fix_is_called_as_this_run_was(shown: t.List[str], monkeypatch: pytest
 
 
 def test_check_mode_makes_no_smoke_test_and_misses_none(shown: t.List[str]) -> None:
-    begun, asked = "front_proxy__smoke_begun", "front_proxy__smoke_asked"
-    skipped = {"changed": False, "skipped": True}
-    assert front_proxy_findings._smoke({begun: skipped, asked: skipped}) is None
-    assert front_proxy_findings._smoke({begun: {"host": ""}}) is not None
+    steps = {"smoke_vars": {"begin": "begun", "ask": "asked"}}
+    nothing = {"changed": False, "took_part": False}
+    assert read_smoke({"begun": nothing, "asked": nothing}, steps) is None
+    assert read_smoke({"begun": {**nothing, "host": ""}}, steps) == Smoke()
+
+
+def test_a_step_of_the_smoke_test_that_failed_or_says_nonsense_is_told() -> None:
+    steps = {"smoke_vars": {"begin": "begun", "ask": "asked"}}
+    read = read_smoke({"begun": {"failed": True, "msg": "No."}, "asked": {"took_part": True, "status": "odd"}}, steps)
+    assert read is not None and read.failures["begin"] == "No." and read.asked is None
+    assert "is no result of front_proxy_smoke (asked_as is missing)" in read.failures["ask"]
 
 
 def test_check_mode_writes_no_report(shown: t.List[str], tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 Variables = t.Dict[str, t.Any]
 
 
-def carry(folder: str, of: str = "kubernetes", **more: t.Any) -> Variables:
-    """What the role sends along with an observation."""
+def spec(folder: str, of: str = "kubernetes", **more: t.Any) -> Variables:
+    """What the role says of a master beside its observation."""
     return {
         "cluster": of,
         "folder": f"{folder}/{of}",
@@ -61,7 +61,7 @@ class Play:
 
     def observed(self, fake: support.FakeMaster, of: str = "kubernetes", **more: t.Any) -> None:
         """This master was observed in this run."""
-        facts = {**fake.observe(), "carry": carry(self.folder, of, **more), "changed": False}
+        facts = {**fake.observe(), "spec": spec(self.folder, of, **more), "changed": False}
         self.failed(fake.name, facts, of)
         self.active.append(fake.name)
 
@@ -84,6 +84,7 @@ class Play:
         task = self.task
         task.args = {"members": list(self.hosts) if members is None else list(members), "looked": list(looked)}
         task.args["pattern"] = pattern
+        task.args["observed_var"] = "front_proxy__observed"
         task.async_val = 0
         task.check_mode = task.diff = False
         task.action = "kubeops.aggregation_layer.front_proxy_plan"

@@ -14,9 +14,11 @@ from ansible_collections.kubeops.aggregation_layer.plugins.filter.front_proxy_su
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import plan
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm, master
 
+REGISTERED = {part: f"front_proxy__{part}" for part in ("observed", "recovered", "ca", "client", "applied", "proof")}
+
 
 def summary(done: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], checking: bool = False) -> t.List[str]:
-    lines: t.List[str] = FilterModule().filters()["front_proxy_summary"](done, hostvars, checking)
+    lines: t.List[str] = FilterModule().filters()["front_proxy_summary"](done, hostvars, REGISTERED, checking)
     return lines
 
 
@@ -53,4 +55,4 @@ def test_who_failed_is_known_even_if_the_play_has_rescued_it() -> None:
         "m3": {"front_proxy__recovered": {"unreachable": True}},
         "m4": {},
     }
-    assert front_proxy_failed(["m1", "m2", "m3", "m4"], hostvars) == ["m1", "m3"]
+    assert front_proxy_failed(["m1", "m2", "m3", "m4"], hostvars, REGISTERED) == ["m1", "m3"]

@@ -110,7 +110,7 @@ def test_sentences(master: support.Sandbox, module: Runner, monkeypatch: pytest.
     if os.geteuid() == 0:
         assert module.refused(root=root, order=order).startswith("There is no user nobody-at-all on this master; ")
     before = master.state()
-    order = sent(master, NEW, manifest_seen="something else")
+    order = sent(master, NEW, manifest_seen="0" * 64)
     assert "was changed by another hand since it was looked at" in module.refused(root=root, order=order)
     assert master.state() == before
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import apiserver_info
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.runner import Runner
@@ -40,8 +41,8 @@ def info(master: support.Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 @pytest.mark.parametrize("check", [False, True])
 def test_it_looks(master: support.Sandbox, info: t.Any, check: bool) -> None:
     before = master.everything()
-    result = info(check=check, carry={"a": [1]}, controller_clock=1.0).result
-    assert result["changed"] is False and result["carry"] == {"a": [1]} and result["clock_skew"] > 1e6
+    result = info(check=check, controller_clock=1.0).result
+    assert result["changed"] is False and result["clock_skew"] > 1e6
     assert result["manifest"]["text"] == support.NEW_TEXT
     assert result["files"][support.KEY]["loads_with"] == [support.CERTIFICATE]
     assert master.everything() == before
@@ -49,8 +50,9 @@ def test_it_looks(master: support.Sandbox, info: t.Any, check: bool) -> None:
 
 def test_what_it_returns_is_documented(info: t.Any) -> None:
     result = info().result
-    assert set(yaml.safe_load(apiserver_info.RETURN)) == set(result) - {"changed", "invocation"}
-    assert result["carry"] is None
+    # the action adds what was never sent here
+    assert set(yaml.safe_load(apiserver_info.RETURN)) - {"spec"} == set(result) - {"changed", "invocation"}
+    read_observation(result)
 
 
 def test_no_key_is_in_its_output_or_log(info: t.Any) -> None:

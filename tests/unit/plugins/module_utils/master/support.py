@@ -14,7 +14,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import Order, OrderedFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.journal import ChangeNote
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import (
     checksum,
     describe_file,
@@ -124,13 +125,13 @@ class Sandbox:
         stamp: str | None = describe_file(self.places.real(path)).get("stamp")
         return stamp
 
-    def file(self, path: str, content: bytes, mode: int = 0o644) -> OrderedFile:
+    def file(self, path: str, content: bytes, mode: int = 0o644) -> NewFile:
         """An order to write a file that is as it was just seen."""
-        return OrderedFile(path, content, mode, -1, -1, self.seen(path))
+        return NewFile(path, content, mode, seen=self.seen(path))
 
     def order(self, made: Generation | None = None, text: str | None = NEW_TEXT, **changes: t.Any) -> Order:
         """An order to put a CA, a pair and a manifest there."""
-        files: t.Tuple[OrderedFile, ...] = ()
+        files: t.Tuple[NewFile, ...] = ()
         if made is not None:
             files = (
                 self.file(BUNDLE, made.bundle),
@@ -190,6 +191,25 @@ class Sandbox:
         """The folders of ended changes, the oldest first."""
         folder = Path(self.places.backups)
         return sorted(path for path in folder.iterdir() if path.name[:1].isdigit()) if folder.exists() else []
+
+
+def note(*, certificate: str | None = None, key: str | None = None) -> ChangeNote:
+    """What is noted of a change that writes files only, and waits for nothing."""
+    return {
+        "manifest_path": MANIFEST,
+        "manifest_text": OLD_TEXT,
+        "manifest_new": checksum(OLD_TEXT.encode()),
+        "bundle": None,
+        "certificate": certificate,
+        "key": key,
+        "flags": {},
+        "user_header": "X-Remote-User",
+        "group_header": "X-Remote-Group",
+        "pod": "kube-system_kube-apiserver",
+        "container": "kube-apiserver",
+        "wait": 0.0,
+        "old_argv": None,
+    }
 
 
 def old_master(folder: Path, made: Generation | None = None) -> Sandbox:

@@ -37,7 +37,7 @@ def begin(master: support.Sandbox, *paths: str) -> Backup:
         master.places,
         files=[master.places.real(path) for path in paths or PATHS],
         manifest=master.places.real(support.MANIFEST),
-        note={"manifest_new": "x"},
+        note=support.note(),
     )
 
 

@@ -15,11 +15,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, read_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, orders
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 OLD, NEW = support.generation("old"), support.generation("new")
@@ -179,7 +180,7 @@ class TestRefused:
     def test_a_change_is_pending(self, master: support.Sandbox) -> None:
         change_module.prepare(master.places)
         order = master.order(NEW)
-        change_module.Backup.begin(master.places, files=[], manifest=None, note={"manifest_new": ""})
+        change_module.Backup.begin(master.places, files=[], manifest=None, note=support.note())
         with pytest.raises(
             MasterError, match=r"^A change that was cut off is noted in .*/pending; run again: the next"
         ):
@@ -310,11 +311,11 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str,
 class TestOrders:
     """The option of the module becomes an order."""
 
-    def read(self, root: str | None = None, **file: t.Any) -> t.Any:
+    def read(self, **file: t.Any) -> t.Any:
         values = {"path": "/x", "content": "c", "mode": "0640", "uid": None, "gid": None, "owner": None, "group": None}
         order: dict[str, t.Any] = {
             "manifest": "/m",
-            "manifest_seen": "s",
+            "manifest_seen": "0" * 64,
             "manifest_text": None,
             "files": [{**values, "seen": None, **file}],
             "bundle": None,
@@ -328,11 +329,11 @@ class TestOrders:
             "wait": 300.0,
             "lock_timeout": 1.0,
         }
-        return orders.read_order(json.dumps(order), Places(root))
+        return with_numbers(read_order(json.dumps(order)))
 
     def test_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        assert self.read().files == (change_module.OrderedFile("/x", b"c", 0o640, -1, -1, None),)
+        assert self.read().files == (NewFile("/x", b"c", 0o640),)
         assert self.read(uid=7, gid=8).files[0][3:5] == (7, 8)
         assert self.read(uid=7, gid=8, owner="root", group="0").files[0][3:5] == (0, 0)
         assert self.read(owner="12", group="34").files[0][3:5] == (12, 34)
@@ -345,9 +346,6 @@ class TestOrders:
     def test_without_rights_all_is_ones_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
         assert self.read(uid=7, gid=8, owner="root", group="nobody-at-all").files[0][3:5] == (-1, -1)
-
-    def test_below_a_root_nothing_is_waited_for(self) -> None:
-        assert self.read().wait == 300 and self.read("/image").wait == 0
 
     def test_content_comes_as_it_is(self) -> None:
         assert self.read(content=NEW.key.decode()).files[0].content == NEW.key

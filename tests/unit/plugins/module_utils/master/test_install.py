@@ -14,16 +14,16 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import files, install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.install import NewFile
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 MADE, OTHER = support.generation("old"), support.generation("new")
 
 
 def new(path: Path, content: bytes = b"content", mode: int = 0o600) -> NewFile:
-    return NewFile(str(path), content, mode, -1, -1)
+    return NewFile(str(path), content, mode)
 
 
 class TestStage:

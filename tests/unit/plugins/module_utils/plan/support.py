@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import flag_values, last_value
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import (
     StaticPod,
@@ -29,7 +30,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, owner_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import read_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
@@ -189,7 +190,7 @@ class FakeMaster:
             return {"exists": False, "is_link": False}
         found: t.Dict[str, t.Any] = {
             "exists": True,
-            "stamp": f"stamp of {hashlib.sha256(repr(file).encode()).hexdigest()[:12]}",
+            "stamp": f"1:2:3:{int(hashlib.sha256(repr(file).encode()).hexdigest()[:12], 16)}",
             "mode": file.mode,
             "uid": file.uid,
             "gid": file.gid,
@@ -200,6 +201,7 @@ class FakeMaster:
             "certificates": [],
             "checksum": None,
             "in_container": None,
+            "loads_with": [],
         }
         if "PRIVATE KEY-----" in file.content:
             found["kind"] = "private_key"
@@ -286,7 +288,7 @@ class FakeMaster:
                 ]
         process = {"pid": 7, "argv": self.command, "start_ticks": 5, "started": 1.0, "mounts": []} if runs else None
         return {
-            "format": 1,
+            "format": FORMAT,
             "root": self.root,
             "manifest": {
                 "path": MANIFEST,
@@ -312,9 +314,12 @@ class FakeMaster:
 
     def apply(self, change: MasterChange, contents: t.Mapping[str, str]) -> None:
         """Do what the module apiserver does."""
-        for write in change.files:
-            uid = int(write.uid or 0) if write.wish.owner is None else 0
-            self.files[write.host] = File(contents[write.wish.path], write.wish.mode, uid, int(write.gid or 0))
+        master = self.read()
+        for wish in change.files:
+            seen = master.seen(wish.path)
+            uid, gid = (max(0, number) for number in owner_of(seen, master))
+            owner = uid if wish.owner is None else 0
+            self.files[seen.host] = File(contents[wish.path], wish.mode, owner, gid)
         if change.text is not None:
             self.text = change.text
             self.argv = None

@@ -9,6 +9,7 @@ import json
 import typing as t
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import Order, write_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
@@ -87,7 +88,7 @@ def test_a_folder_that_is_not_mounted_gets_a_volume() -> None:
 def test_a_folder_of_a_file_that_no_flag_names_is_mounted_too() -> None:
     change = decide(kubeadm(), wished("/opt/extra/ca.crt", make_ca().pem), flags={})
     assert "/opt/extra was not mounted into the pod" in change.reasons
-    assert change.files[0].host == "/opt/extra/ca.crt"
+    assert [wish.path for wish in change.files] == ["/opt/extra/ca.crt"]
 
 
 def test_a_folder_in_an_empty_dir_is_refused() -> None:
@@ -122,7 +123,7 @@ def test_a_file_is_written_only_if_it_differs(there: t.Optional[File], wish: Fil
     if there is not None:
         fake.files[CA] = there
     change = decide(fake, wish)
-    assert [write.reason for write in change.files] == ([reason] if reason else [])
+    assert len(change.files) == bool(reason)
     assert change.reasons == ((f"{CA} {reason}",) if reason else ())
 
 
@@ -142,17 +143,17 @@ def test_a_key_is_told_by_the_certificate_that_it_loads_with(
     if there:
         fake.put(KEY, certificates.key_pem(there), mode)
     change = decide(fake, wished(KEY, certificates.key_pem("client m1")))
-    assert [write.reason for write in change.files] == ([reason] if reason else [])
+    assert change.reasons == ((f"{KEY} {reason}",) if reason else ())
 
 
 def test_a_key_that_is_not_made_yet_is_another_one() -> None:
     change = decide(kubeadm(), FileWish(KEY, None, "0600", is_key=True))
-    assert [write.reason for write in change.files] == ["is another key"]
+    assert change.reasons == (f"{KEY} is another key",)
 
 
 def test_a_file_is_written_where_the_volume_comes_from() -> None:
     fake = kubeadm(mounts=[support.MountSpec(PKI, "/srv/pki")])
-    assert decide(fake, wished(CA, make_ca().pem)).files[0].host == "/srv/pki/front-proxy-ca.crt"
+    assert order(fake, wished(CA, make_ca().pem)).files[0].path == "/srv/pki/front-proxy-ca.crt"
 
 
 @pytest.mark.parametrize(
@@ -164,21 +165,21 @@ def test_a_file_is_written_where_the_volume_comes_from() -> None:
             (11, 12),
         ),
         (lambda fake: fake.put(CA, "rubbish", uid=21, gid=22), (21, 22)),
-        (lambda fake: fake.without(f"{PKI}/apiserver.key"), (None, None)),
+        (lambda fake: fake.without(f"{PKI}/apiserver.key"), (-1, -1)),
     ],
 )
 def test_a_file_belongs_to_whom_it_belonged_and_a_new_one_to_whom_the_servers_key_belongs(
-    change: t.Callable[[FakeMaster], FakeMaster], owner: t.Tuple[t.Optional[int], t.Optional[int]]
+    change: t.Callable[[FakeMaster], FakeMaster], owner: t.Tuple[int, int]
 ) -> None:
-    (write,) = decide(change(master()), wished(CA, make_ca().pem)).files
-    assert (write.uid, write.gid) == owner
+    (file,) = order(change(master()), wished(CA, make_ca().pem)).files
+    assert (file.uid, file.gid) == owner
 
 
 def test_a_server_key_that_lies_on_no_host_tells_no_owner() -> None:
     mounts = [support.mounted(PKI), support.MountSpec("/tls", None)]
     fake = master(flags={"tls-private-key-file": "/tls/tls.key"}, mounts=mounts)
-    (write,) = decide(fake, wished(CA, make_ca().pem)).files
-    assert (write.uid, write.gid) == (None, None)
+    (file,) = order(fake, wished(CA, make_ca().pem)).files
+    assert (file.uid, file.gid) == (-1, -1)
 
 
 def test_what_is_no_certificate_is_refused() -> None:
@@ -236,7 +237,7 @@ def test_new_files_that_the_server_takes_up_by_itself_restart_nothing(fake: Fake
 # --- the order
 
 
-def order(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> t.Dict[str, t.Any]:
+def order(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> Order:
     wanted = SEVEN if flags is None else flags
     contents = {CA: make_ca().pem, KEY: certificates.key_pem("client"), CRT: make_leaf().pem}
     change = decide(fake, *files, flags=wanted)
@@ -246,27 +247,27 @@ def order(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] =
 def test_an_order_holds_what_the_module_needs() -> None:
     fake = master(mounts=[support.MountSpec(PKI, "/srv/pki")])
     built = order(fake, wished(CA, make_ca().pem), *new_pair())
-    assert built["manifest"] == support.MANIFEST and built["manifest_text"] != fake.text
-    assert built["manifest_seen"] == fake.observe()["manifest"]["checksum"]
-    assert [file["path"] for file in built["files"]] == [
+    assert built.manifest == support.MANIFEST and built.manifest_text != fake.text
+    assert built.manifest_seen == fake.observe()["manifest"]["checksum"]
+    assert [file.path for file in built.files] == [
         "/srv/pki/front-proxy-ca.crt",
         "/srv/pki/front-proxy-client.key",
         "/srv/pki/front-proxy-client.crt",
     ]
-    assert [file["mode"] for file in built["files"]] == ["0644", "0600", "0644"]
-    assert [file["seen"] for file in built["files"]] == [None, None, None]
-    assert (built["bundle"], built["certificate"], built["key"]) == tuple(
+    assert [file.mode for file in built.files] == [0o644, 0o600, 0o644]
+    assert [file.seen for file in built.files] == [None, None, None]
+    assert (built.bundle, built.certificate, built.key) == tuple(
         f"/srv/pki/front-proxy-{name}" for name in ("ca.crt", "client.crt", "client.key")
     )
-    assert (built["pod"], built["container"]) == ("kube-system_kube-apiserver", "kube-apiserver")
-    assert (built["wait"], built["lock_timeout"], built["user_header"]) == (300, 60, "X-Remote-User")
-    assert built["flags"] == SEVEN
+    assert (built.pod, built.container) == ("kube-system_kube-apiserver", "kube-apiserver")
+    assert (built.wait, built.lock_timeout, built.user_header) == (300, 60, "X-Remote-User")
+    assert built.flags == SEVEN
 
 
 def test_an_order_names_the_state_of_the_files_that_it_replaces() -> None:
     fake = kubeadm()
-    (file,) = order(fake, wished(CRT, make_leaf().pem))["files"]
-    assert file["seen"] == fake.observe()["files"][CRT]["stamp"]
+    (file,) = order(fake, wished(CRT, make_leaf().pem)).files
+    assert file.seen == fake.observe()["files"][CRT]["stamp"]
 
 
 @pytest.mark.parametrize(
@@ -277,19 +278,19 @@ def test_an_order_names_the_state_of_the_files_that_it_replaces() -> None:
     ],
 )
 def test_an_order_uses_the_header_that_the_server_reads(flag: str, option: str, usual: str) -> None:
-    assert order(kubeadm(flags={flag: f"X-Mine,{usual}"}), flags={})[option] == "X-Mine"
-    assert order(kubeadm(flags={flag: "X-Mine"}))[option] == usual
-    assert order(master(), flags={})[option] == usual
+    assert order(kubeadm(flags={flag: f"X-Mine,{usual}"}), flags={})._asdict()[option] == "X-Mine"
+    assert order(kubeadm(flags={flag: "X-Mine"}))._asdict()[option] == usual
+    assert order(master(), flags={})._asdict()[option] == usual
 
 
 def test_an_order_names_the_files_that_flags_name_now_where_none_is_asked_for() -> None:
-    assert order(kubeadm(), flags={"v": "2"})["bundle"] == CA
-    assert order(master(), flags={"v": "2"})["bundle"] is None
+    assert order(kubeadm(), flags={"v": "2"}).bundle == CA
+    assert order(master(), flags={"v": "2"}).bundle is None
 
 
 def test_an_order_waits_for_flags_as_the_manifest_spells_them() -> None:
     built = order(kubeadm(flags={"profiling": "False"}), flags={"profiling": "false", "v": "2"})
-    assert built["flags"] == {"profiling": "False", "v": "2"}
+    assert built.flags == {"profiling": "False", "v": "2"}
 
 
 def secrets(*names: str) -> t.List[str]:
@@ -301,9 +302,8 @@ def test_a_key_is_in_the_contents_of_the_order_alone() -> None:
     files = [wished(CA, make_ca("other").pem), *new_pair()]
     change = decide(fake, *files)
     built = order(fake, *files)
-    for file in built["files"]:
-        file["content"] = ""
-    shown = [json.dumps(built), repr(change), repr(files), json.dumps(show_change(fake.read(), change))]
+    bare = built._replace(files=tuple(file._replace(content=b"") for file in built.files))
+    shown = [write_order(bare), repr(change), repr(files), json.dumps(show_change(fake.read(), change))]
     for text in shown:
         assert "PRIVATE KEY" not in text
         for line in secrets("client", "client m1", "somebody"):

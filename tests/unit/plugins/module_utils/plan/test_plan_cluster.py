@@ -336,3 +336,27 @@ def test_the_ca_of_another_cluster_is_not_given_out() -> None:
 def test_a_ca_key_that_is_anothers_is_refused_before_anything_is_signed() -> None:
     done = plan(master("m1"), pki=replace(folder(make_ca()), ca_key_matches=False))
     sentence(refusal(done, "m1"), "front-proxy-ca.key is not the key of the CA")
+
+
+def without_client_ca(name: str, **more: t.Any) -> FakeMaster:
+    """A master of which nobody can tell of which cluster it is."""
+    return master(name, flags={"client-ca-file": None}, **more)
+
+
+def test_a_folder_that_serves_others_serves_no_master_that_may_be_of_another_cluster() -> None:
+    (ours,) = {ca.key_fingerprint for ca in master().read().client_cas()}
+    used = replace(folder(make_ca(), ca_key="plain", client=make_leaf()), client_cas=(ours,))
+    unseen = master("m1").put(f"{PKI}/ca.crt", "rubbish")
+    for fake in (without_client_ca("m1"), unseen):
+        said = refusal(plan(fake, pki=used), "m1")
+        sentence(
+            said, "m1 would get files of", "no client CA was seen on it", "front_proxy_allow_unknown_client_ca: true"
+        )
+    # beside one that is known it is refused in a new folder, too
+    sentence(refusal(plan(master("m1"), without_client_ca("m2")), "m2"), "m2 would get files of")
+    # nothing is given to one that needs nothing, and a folder that serves nobody yet may begin with anybody
+    assert cluster(plan(kubeadm("m1", flags={"client-ca-file": None}), pki=used))["error"] == ""
+    assert cluster(plan(without_client_ca("m1")))["error"] == ""
+    allowed = Wish(allow_unknown_client_ca=True)
+    found = cluster(plan(without_client_ca("m1"), pki=used, wish=allowed))
+    assert found["error"] == "" and found["client_cas"] == [ours]

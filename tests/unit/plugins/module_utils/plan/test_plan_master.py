@@ -28,13 +28,6 @@ def refused(fake: support.FakeMaster) -> str:
 # --- what must not be touched
 
 
-def test_an_observation_of_another_release_is_refused() -> None:
-    facts = {**master().observe(), "format": 2}
-    with pytest.raises(PlanError) as error:
-        read_master("m1", facts, container="kube-apiserver", now=certificates.NOW, backdate=3600)
-    sentence(str(error.value), "observation", "apiserver_info")
-
-
 def test_a_manifest_that_does_not_parse_is_refused() -> None:
     fake = master(running=False)
     fake.text = fake.text.replace("spec:", "spec: [")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import PlanResult, TaskResults
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
@@ -22,7 +23,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm, master
 
-Results = t.Dict[str, t.Dict[str, t.Any]]
+Results = t.Dict[str, TaskResults]
 DONE = {"changed": True, "files": ["a", "b", "c"], "manifest_changed": True, "restarted": True, "seconds": 7.6}
 
 
@@ -34,7 +35,8 @@ def lines_of(lines: t.Sequence[str], host: str) -> t.List[str]:
 
 
 def results(**hosts: t.Dict[str, t.Any]) -> Results:
-    return {name: {"observed": {}, "applied": None, "proof": None, **each} for name, each in hosts.items()}
+    none = dict.fromkeys(TaskResults.__annotations__)
+    return {name: t.cast(TaskResults, {**none, "observed": {}, **each}) for name, each in hosts.items()}
 
 
 def test_a_cluster_in_which_nothing_was_to_be_done() -> None:
@@ -113,8 +115,8 @@ def test_a_failure_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("probe", "answer"),
     [
-        ({"accepted": False, "status": 401}, "HTTP 401"),
-        ({"accepted": None, "error": "refused"}, "refused"),
+        ({"accepted": False, "status": 401, "error": None}, "HTTP 401"),
+        ({"accepted": None, "status": None, "error": "refused"}, "refused"),
         (None, "no answer"),
     ],
 )
@@ -155,12 +157,12 @@ def test_an_unreachable_master_and_another_cluster() -> None:
 
 def test_nothing_could_be_observed_at_all() -> None:
     for empty in ({}, {"hosts": {}, "clusters": {}, "waves": []}):
-        seen: Results = {
-            "m1": {"observed": {"unreachable": True, "msg": "timed out"}},
-            "m2": {"observed": {"failed": True, "msg": "There is no manifest."}},
-            "m3": {"observed": {"manifest": {}}},
-        }
-        lines = summarize(empty, seen, checking=False)
+        seen = results(
+            m1={"observed": {"unreachable": True, "msg": "timed out"}},
+            m2={"observed": {"failed": True, "msg": "There is no manifest."}},
+            m3={"observed": {"manifest": {}}},
+        )
+        lines = summarize(t.cast(PlanResult, empty), seen, checking=False)
         assert lines == [
             "m1: FAILED: timed out",
             "m2: FAILED: There is no manifest.",
@@ -186,8 +188,8 @@ def test_what_an_earlier_run_left_is_told_first() -> None:
         "hosts": {"m1": {"action": "nothing", "reasons": [], "error": "", "found": "7 of 7 flags"}},
         "clusters": {"kubernetes": {"error": "", "ca": None, "warnings": [], "members": ["m1"]}},
     }
-    results = {"m1": {"recovered": {"recovered": "Rolled back a change that began at noon and was cut off."}}}
-    lines = summarize(plan, results, checking=False)
+    recovered = {"recovered": "Rolled back a change that began at noon and was cut off."}
+    lines = summarize(t.cast(PlanResult, plan), results(m1={"recovered": recovered}), checking=False)
     assert "      first: Rolled back a change that began at noon and was cut off." in lines
 
 
@@ -197,7 +199,8 @@ def test_a_step_that_failed_before_the_master_was_begun_is_told(step: str) -> No
         "hosts": {"m1": {"action": "change", "reasons": [], "error": "", "found": "0 of 7 flags"}},
         "clusters": {"kubernetes": {"error": "", "ca": None, "warnings": [], "members": ["m1"]}},
     }
-    lines = summarize(plan, {"m1": {step: {"failed": True, "msg": "The passphrase is wrong."}}}, checking=False)
+    failed = results(m1={step: {"failed": True, "msg": "The passphrase is wrong."}})
+    lines = summarize(t.cast(PlanResult, plan), failed, checking=False)
     assert "  m1: FAILED" in lines and "      The passphrase is wrong." in lines
 
 

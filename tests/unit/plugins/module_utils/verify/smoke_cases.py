@@ -8,20 +8,25 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.smoke import (
+    Asked,
+    Begun,
+    Caller,
+    Ended,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     Extension,
-    Facts,
     Given,
     Layer,
     apiservice,
 )
 
-BEGUN: Facts = {"host": "m1", "group": "ab.smoke-test.kubeops", "address": "192.0.2.1", "port": 4000, "swept": []}
-ENDED: Facts = {"host": "m1", "served": 2, "refused": [], "left": []}
-CALLER: Facts = {
+BEGUN: Begun = {"address": "192.0.2.1", "port": 4000, "swept": []}
+ENDED: Ended = {"served": 2, "refused": [], "left": []}
+CALLER: Caller = {
     "user": "kubeops:aggregation-layer:smoke-test",
     "groups": ["system:masters", "system:authenticated"],
     "certificate": "front-proxy-client",
@@ -29,23 +34,27 @@ CALLER: Facts = {
 }
 
 
-def asked(caller: t.Optional[Facts] = None, **more: t.Any) -> Facts:
+def asked(caller: t.Optional[Caller] = None) -> Asked:
     """What came of a call: whom the server saw."""
-    found: Facts = {"asked_as": CALLER["user"], "status": 200, "error": None, "body": "", "caller": caller or CALLER}
-    return {**found, **more}
+    return {"asked_as": CALLER["user"], "status": 200, "error": None, "body": "", "caller": caller or CALLER}
 
 
-def failed(body: str = "service unavailable") -> Facts:
+def failed(body: str = "service unavailable") -> Asked:
     """A call that did not reach the server."""
-    return {**asked(), "status": 503, "body": body, "caller": None}
+    return {"asked_as": CALLER["user"], "status": 503, "error": None, "body": body, "caller": None}
 
 
-def smoked(*calls: Facts, begun: t.Optional[Facts] = None, ended: t.Optional[Facts] = None) -> t.List[Seen]:
+def smoked(
+    *calls: t.Optional[Asked],
+    begun: t.Optional[Begun] = BEGUN,
+    ended: t.Optional[Ended] = ENDED,
+    failures: t.Optional[t.Dict[str, str]] = None,
+) -> t.List[Seen]:
     """As many healthy masters as calls, the first one with the server."""
     seen = []
     for number, call in enumerate(calls):
         first = number == 0
-        smoke = Smoke((begun or BEGUN) if first else {"host": "m1"}, call, (ended or ENDED) if first else {})
+        smoke = Smoke(begun, call, ended, failures or {}) if first else Smoke(asked=call)
         flags = {"advertise-address": f"192.0.2.{number + 1}"}
         seen.append(replace(Layer(kubeadm(f"m{number + 1}", flags=flags)).seen(), smoke=smoke))
     return seen
@@ -53,7 +62,7 @@ def smoked(*calls: Facts, begun: t.Optional[Facts] = None, ended: t.Optional[Fac
 
 def refused() -> t.Sequence[Given]:
     why = "the certificate that is shown is not accepted: self signed certificate in certificate chain"
-    return smoked(asked(), failed(), ended={**ENDED, "refused": [{"from": "192.0.2.2", "why": why}]})
+    return smoked(asked(), failed(), ended={"served": 2, "refused": [{"from": "192.0.2.2", "why": why}], "left": []})
 
 
 def not_reached() -> t.Sequence[Given]:
@@ -61,11 +70,13 @@ def not_reached() -> t.Sequence[Given]:
 
 
 def other_caller() -> t.Sequence[Given]:
-    return smoked(asked(), asked({**CALLER, "user": ""}))
+    nobody: Caller = {**CALLER, "user": ""}
+    return smoked(asked(), asked(nobody))
 
 
 def not_run() -> t.Sequence[Given]:
-    return smoked({}, {}, begun={"failed": True, "msg": "The Service of the smoke test cannot be made (HTTP 403)."})
+    why = "The Service of the smoke test cannot be made (HTTP 403)."
+    return smoked(None, None, begun=None, ended=None, failures={"begin": why})
 
 
 def left_over() -> t.Sequence[Given]:

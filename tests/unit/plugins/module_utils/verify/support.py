@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, bundle_text
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import subject_of
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, FakeMaster
 
-COMMAND = "ansible-playbook -i inventory kubeops.aggregation_layer.configure"
+COMMAND = Shell("ansible-playbook -i inventory kubeops.aggregation_layer.configure")
 APISERVICE = "v1alpha1.wardle.example.com"
 Facts = t.Dict[str, t.Any]
 HEADERS = {
@@ -49,7 +50,7 @@ def service(**changes: t.Any) -> Facts:
         "status": 200,
         "type": "ClusterIP",
         "address": "10.96.7.7",
-        "endpoints": [["192.0.2.50", 8443]],
+        "endpoints": ["192.0.2.50:8443"],
         "pods": [],
         "address_error": None,
         "endpoint_error": None,
@@ -122,6 +123,7 @@ class Layer:
         names = [base64.b64encode(subject_of(ca)).decode("ascii") for ca in offered]
         facts.update(
             kubelet_client_ca=None,
+            ca_key_fits=[],
             public_keys={},
             key_fits={},
             handshake={"names": names, "error": None} if process else None,

@@ -177,7 +177,8 @@ def test_different_cas_name_the_master_whose_ca_can_sign() -> None:
     fits = {"ca_key_fits": [f"{PKI}/front-proxy-ca.crt"]}
     one, two = Layer(kubeadm("m1"), published=both), Layer(kubeadm("m2", ca="other"), published=both, more=fits)
     (found,) = look(one, two).findings
-    assert f"-e front_proxy_ca_from=m2  # first copy {PKI}/front-proxy-ca.{{crt,key}} of m2" in found.fix
+    note = f"first copy front-proxy-ca.crt and front-proxy-ca.key in {PKI} of m2"
+    assert f"-e front_proxy_ca_from=m2  # {note}" in found.fix
 
 
 def test_different_cas_never_make_the_client_ca_the_one_that_counts() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.smoke import Asked
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
@@ -53,7 +54,8 @@ def test_a_broken_master_explains_a_call_that_fails() -> None:
 
 
 def test_a_call_that_could_not_be_made_is_no_fault_of_the_layer() -> None:
-    verdict = look(*smoked(asked(), {"unreachable": True, "msg": "ssh: timed out"}))
+    one, two = smoked(asked(), None)
+    verdict = look(one, replace(two, smoke=Smoke(failures={"ask": "ssh: timed out"})))
     assert ids(verdict) == ["smoke-test-not-run"] and verdict.findings[0].hosts == ("m2",)
     assert verdict.findings[0].evidence == ("through m2: ssh: timed out",)
 
@@ -61,7 +63,7 @@ def test_a_call_that_could_not_be_made_is_no_fault_of_the_layer() -> None:
 def test_what_could_not_be_removed_is_told() -> None:
     verdict = look(*smoked(asked(), ended={**ENDED, "left": ["the Service is still there (HTTP 500)"]}))
     assert ids(verdict) == ["smoke-test-not-run"] and "still there" in verdict.findings[0].evidence[0]
-    verdict = look(*smoked(asked(), ended={"failed": True, "msg": "The server does not run any more."}))
+    verdict = look(*smoked(asked(), ended=None, failures={"end": "The server does not run any more."}))
     assert ids(verdict) == ["smoke-test-not-run"]
 
 
@@ -79,13 +81,14 @@ def test_what_was_just_removed_is_no_finding() -> None:
 
 
 def test_a_user_of_a_kubeconfig_is_whoever_it_is() -> None:
-    own = {**CALLER, "user": "kubernetes-admin"}
-    assert ids(look(*smoked(asked(own, asked_as=None)))) == []
-    assert ids(look(*smoked(asked({**own, "user": ""}, asked_as=None)))) == ["smoke-test-other-caller"]
+    own: Asked = {**asked({**CALLER, "user": "kubernetes-admin"}), "asked_as": None}
+    assert ids(look(*smoked(own))) == []
+    nobody: Asked = {**asked({**CALLER, "user": ""}), "asked_as": None}
+    assert ids(look(*smoked(nobody))) == ["smoke-test-other-caller"]
 
 
 def test_no_master_reads_the_api() -> None:
-    seen = replace(Layer(kubeadm()).seen(), smoke=Smoke({"host": ""}, {"host": ""}, {"host": ""}))
+    seen = replace(Layer(kubeadm()).seen(), smoke=Smoke())
     (found,) = look(seen).findings
     assert found.kind.id == "smoke-test-not-run" and found.evidence == ("no master reads the API",)
 
