@@ -55,8 +55,8 @@ def _report(
     return Report(
         name=name,
         cluster=str(carried.get("cluster") or variables.get(_CLUSTER) or ""),
-        # one that failed is no longer active, and stops its cluster all the same; an active one that was not observed has
-        # no part in this call of the role, which is in a rescue
+        # one that failed is no longer active, and stops its cluster all the same; an active one that was not observed
+        # has no part in this call of the role, which is in a rescue
         targeted=(active and fresh) or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",

@@ -10,14 +10,15 @@ name: front_proxy_hosts
 author:
   - The kubeops.aggregation_layer authors (@kubeops)
 version_added: 0.1.0
-short_description: Find the pattern of the hosts that the playbooks of this collection work on
+short_description: Find the hosts that the playbooks of this collection work on
 description:
   - If C(front_proxy_hosts) is set for all hosts (on the command line, in C(group_vars/all), or in C([all:vars])), it is
     that.
   - Else it is the first of the groups C(masters), C(kube_control_plane) and C(kube_master) that the inventory has.
-  - Where the inventory has none of them, it is what the hosts themselves say in C(front_proxy_hosts), if they say the same.
-  - It fails with a sentence where this tells nothing, or not one thing; and where no host would be left to work on, which
-    Ansible itself calls a success.
+  - Where the inventory has none of them, it is what the hosts themselves say in C(front_proxy_hosts), if they say the
+    same.
+  - It fails with a sentence where this tells nothing, or not one thing; and where no host would be left to work on,
+    which Ansible itself calls a success.
 options:
   tell:
     description:
@@ -29,8 +30,8 @@ options:
       - problem
     default: pattern
 notes:
-  - Before the first play has begun, Ansible knows no variables of groups. Then only the command line and the groups count,
-    and nothing is a failure. This is so in a syntax check, and with C(--list-hosts).
+  - Before the first play has begun, Ansible knows no variables of groups. Then only the command line and the groups
+    count, and nothing is a failure. This is so in a syntax check, and with C(--list-hosts).
 seealso:
   - plugin: kubeops.aggregation_layer.front_proxy
     plugin_type: role
@@ -70,6 +71,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: t.Sequence[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
         """Give it as the only element of a list."""
+        del terms  # it takes none
         self.set_options(var_options=variables, direct=kwargs)
         asked, known = self.get_option("tell"), variables or {}
         try:

@@ -62,7 +62,7 @@ def signs_as_another(
         name, what = "ansible_become", "would sign on the controller as another user than the one who runs Ansible"
         instead = "use --become (-b), or set it for the group of the masters in the inventory"
     elif connection not in (None, "local", "ansible.builtin.local"):
-        name, what = "ansible_connection", "would sign on the controller through that connection, perhaps as another user"
+        name, what = "ansible_connection", "would sign on the controller through it, perhaps as another user"
         instead = "use --connection (-c), or set it for the group of the masters in the inventory"
     elif python and not str(python).startswith("auto") and not shutil.which(str(python)):
         name, what = "ansible_python_interpreter", "would sign on the controller with that Python, which is not there"

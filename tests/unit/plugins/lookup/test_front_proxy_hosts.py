@@ -28,7 +28,13 @@ C.config.initialize_plugin_configuration_definitions(
 
 
 def ask(
-    groups: Groups, *, limit: str = "", everywhere: t.Any = None, running: bool = True, tell: str = "pattern", **own: t.Any
+    groups: Groups,
+    *,
+    limit: str = "",
+    everywhere: t.Any = None,
+    running: bool = True,
+    tell: str = "pattern",
+    **own: t.Any,
 ) -> str:
     """Run the lookup. everywhere: the variable for all hosts; own: for single ones; running: a play has begun."""
     hosts = sorted({host for members in groups.values() for host in members})
