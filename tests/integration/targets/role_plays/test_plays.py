@@ -164,7 +164,7 @@ class Operator(SandboxCase):
         programs.mkdir()
         sudo = programs / "sudo"
         # -H -S -n -u root COMMAND
-        sudo.write_text(f"#!/bin/sh\necho \"$@\" >> '{self.log}'\nshift 5\nexec \"$@\"\n", encoding="utf-8")
+        sudo.write_text(f'#!/bin/sh\necho "$@" >> \'{self.log}\'\nshift 5\nexec "$@"\n', encoding="utf-8")
         sudo.chmod(0o755)
         # without the second one, Ansible leaves sudo out where root becomes root
         self.env = {"PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_BECOME_ALLOW_SAME_USER": "1"}

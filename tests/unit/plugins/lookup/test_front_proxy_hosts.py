@@ -130,7 +130,7 @@ def test_nobody_is_left(tmp_path: Path) -> None:
 def test_before_a_play_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """A syntax check and a listing know no variables of groups, and need no hosts."""
     given: t.Dict[str, t.Any] = {}
-    monkeypatch.setattr(_hosts, "load_extra_vars", lambda loader: given)
+    monkeypatch.setattr(_hosts, "load_extra_vars", lambda _loader: given)
     assert ask({}, running=False) == "masters"
     assert ask({"kube_master": ["m1"]}, running=False, limit="w1") == "kube_master"
     given["front_proxy_hosts"] = "control"
