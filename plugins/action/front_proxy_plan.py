@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
@@ -18,7 +19,11 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.er
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak, unfit_strategy
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import (
+    leak,
+    signs_as_another,
+    unfit_strategy,
+)
 
 # By this variable hosts tell which cluster they belong to.
 _CLUSTER = "front_proxy_cluster"
@@ -59,8 +64,9 @@ def _report(
     return Report(
         name=name,
         cluster=str(spec.get("cluster") or variables.get(_CLUSTER) or ""),
-        # one that failed is no longer active, and stops its cluster all the same
-        targeted=active or lost or (fresh and bool(failure)),
+        # one that failed is no longer active, and stops its cluster all the same; an active one that was not observed
+        # has no part in this call of the role, which is in a rescue
+        targeted=(active and fresh) or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",
         wish=wish,
@@ -126,6 +132,9 @@ class ActionModule(ActionBase):
             ]
             doubt = _doubt(arguments["pattern"], arguments["members"], active, hostvars)
             plan = plan_clusters(reports, read_folder=read_folder, now=utc_now(), doubt=doubt)
+            problem = signs_as_another(plan["clusters"], load_extra_vars(self._loader), self._templar.template)
+            if problem:
+                raise PlanError(problem)
         except UserError as error:
             # not raised: ansible-core 2.18 would show a traceback with it
             return {**result, "failed": True, "msg": str(error)}

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 
 from ansible import constants as C
+from ansible.module_utils.parsing.convert_bool import boolean
 
-__all__ = ["leak", "unfit_strategy"]
+__all__ = ["leak", "signs_as_another", "unfit_strategy"]
 
 
 def leak() -> str | None:
@@ -38,3 +40,33 @@ def unfit_strategy(task: t.Any) -> str | None:
         f"The play uses the strategy {name}, in which every host goes on by itself, so several masters of a cluster "
         "could restart at once; use strategy: linear for it."
     )
+
+
+def signs_as_another(
+    clusters: t.Mapping[str, t.Mapping[str, t.Any]], extra: t.Mapping[str, t.Any], template: t.Callable[[t.Any], t.Any]
+) -> str | None:
+    """Say which extra variable keeps what is to be signed from being signed here, by the one who runs Ansible.
+
+    clusters: of the plan; extra: what was set with -e, which beats all that the role could set; template: of Ansible.
+    None if there is none, or if nothing is to be signed.
+    """
+    if not any(each.get("make_ca") or each.get("adopt") or each.get("sign") for each in clusters.values()):
+        return None
+    given = {
+        name: template(extra[name])
+        for name in ("ansible_become", "ansible_connection", "ansible_python_interpreter")
+        if name in extra
+    }
+    connection, python = given.get("ansible_connection"), given.get("ansible_python_interpreter")
+    if boolean(given.get("ansible_become", False), strict=False):
+        name, what = "ansible_become", "would sign on the controller as another user than the one who runs Ansible"
+        instead = "use --become (-b), or set it for the group of the masters in the inventory"
+    elif connection not in (None, "local", "ansible.builtin.local"):
+        name, what = "ansible_connection", "would sign on the controller through it, perhaps as another user"
+        instead = "use --connection (-c), or set it for the group of the masters in the inventory"
+    elif python and not str(python).startswith("auto") and not shutil.which(str(python)):
+        name, what = "ansible_python_interpreter", "would sign on the controller with that Python, which is not there"
+        instead = "set it for the group of the masters in the inventory"
+    else:
+        return None
+    return f"{name} is {given[name]} on the command line (-e) and beats all else, so the role {what}; {instead}."

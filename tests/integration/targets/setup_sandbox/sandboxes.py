@@ -29,6 +29,7 @@ from make_masters import Authorities, Master, make_authorities, make_master
 
 __all__ = [
     "COLLECTION",
+    "CONFIGURE",
     "Authorities",
     "Master",
     "Run",

@@ -116,7 +116,7 @@ def test_what_stands_around_the_answer_is_neither_read_nor_shown(
     master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: t.List[str] = []
-    monkeypatch.setattr(Display, "warning", lambda self, text, *dummy, **more: warnings.append(text))
+    monkeypatch.setattr(Display, "warning", lambda dummy_self, text, *dummy, **dummy_more: warnings.append(text))
     honest = master.answers()
     told = json.dumps(kubeadm().observe())
     assert master.prints(f"Last login: \x1b[31mtoday\n{told}\n\x1b[2J\x1b]0;title\x07\n") == honest

@@ -288,3 +288,15 @@ def test_a_host_in_place_of_its_group_makes_no_ca(play: Play) -> None:
 def test_neither_matters_where_a_ca_is_known(play: Play) -> None:
     play.observed(kubeadm("m1", evidence=()))
     assert play.run(members=[])["waves"] == [["m1"]]
+
+
+def test_an_active_master_that_has_no_part_in_this_call(play: Play) -> None:
+    """In a rescue: what an earlier call found of it is forgotten, so it is like one that was left out."""
+    play.observed(kubeadm("m3", evidence=()))
+    play.hosts["m1"] = {"front_proxy__observed": None, "front_proxy_cluster": "kubernetes"}
+    play.play.append("m1")
+    play.active.append("m1")
+    done = play.run()
+    assert done["clusters"]["kubernetes"]["members"] == ["m3"]
+    assert done["clusters"]["kubernetes"]["leader"] == "m3"
+    assert "m1" not in done["hosts"]

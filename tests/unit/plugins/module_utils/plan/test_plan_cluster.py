@@ -338,7 +338,7 @@ def test_a_ca_key_that_is_anothers_is_refused_before_anything_is_signed() -> Non
     sentence(refusal(done, "m1"), "front-proxy-ca.key is not the key of the CA")
 
 
-def without_client_ca(name: str, **more: t.Any) -> FakeMaster:
+def without_client_ca(name: str, **more: t.Any) -> support.FakeMaster:
     """A master of which nobody can tell of which cluster it is."""
     return master(name, flags={"client-ca-file": None}, **more)
 
