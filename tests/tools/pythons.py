@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the Python interpreters that really run, and a PATH on which ansible-test finds just those."""
+"""Find the Python interpreters that really run, a PATH on which ansible-test finds just those, and who makes what."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import functools
 import os
 import pathlib
 import subprocess
+import sys
 
 # What a controller or a master may have: the targets of the oldest and of the newest ansible-core that is supported.
-TARGET_VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+TARGET_VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 def _runs(path: pathlib.Path, version: str) -> pathlib.Path | None:
@@ -68,3 +69,30 @@ def survey() -> tuple[dict[str, pathlib.Path], str]:
     return {version: found[version] for version in TARGET_VERSIONS if version in found}, os.pathsep.join(
         map(str, dict.fromkeys(path))
     )
+
+
+def _makes_environments(python: pathlib.Path) -> bool:
+    """Whether that interpreter has what a virtual environment is made with; Debian packages it separately."""
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", "import ensurepip, venv"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+@functools.cache
+def for_environments() -> dict[str, pathlib.Path]:
+    """Return the interpreters that can make a virtual environment, by version: all that are installed, or one.
+
+    Of the version that runs this it is the one that runs this. With PYTHON set, which names that one, there is no other.
+    """
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    found = {} if os.environ.get("PYTHON") else survey()[0]
+    able = {version: path for version, path in found.items() if version != own and _makes_environments(path)}
+    return {**able, own: pathlib.Path(sys.executable)}
