@@ -23,10 +23,12 @@ def _task(task: t.Any) -> dict[str, t.Any]:
 def _told(thing: t.Any) -> t.Any:
     """All that can be read from something that comes with an event."""
     if hasattr(thing, "action") and hasattr(thing, "args"):
-        return _task(thing)
+        return thing.action if "ONLY_RESULTS" in os.environ else _task(thing)
     if type(thing).__name__ in ("CallbackTaskResult", "TaskResult"):
         parts = {name: getattr(thing, name, None) for name in ("_result", "_task_fields", "result", "exception")}
         task = getattr(thing, "task", None) or thing._task
+        if "ONLY_RESULTS" in os.environ:
+            return parts["_result"]
         # beside what it offers also what it keeps to itself
         return {"task": _task(task), **parts, "kept": repr(vars(thing))}
     if type(thing).__name__ == "IncludedFile":
@@ -34,8 +36,18 @@ def _told(thing: t.Any) -> t.Any:
     return thing
 
 
+def _without_own(value: t.Any) -> t.Any:
+    """The value, and whatever it holds, without what the user gives himself: all variables are also among "vars"."""
+    if isinstance(value, dict):
+        return {name: _without_own(inner) for name, inner in value.items() if name not in OWN}
+    return [_without_own(inner) for inner in value] if isinstance(value, list) else value
+
+
 class CallbackModule(CallbackBase):
-    """Appends events to the file that EVENTS names, and writes the variables of all hosts into that of VARIABLES."""
+    """Appends events to the file that EVENTS names, and writes the variables of all hosts into that of VARIABLES.
+
+    With ONLY_RESULTS set, it leaves out what the tasks were given.
+    """
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -61,7 +73,7 @@ class CallbackModule(CallbackBase):
         inventory = manager._inventory
         for host in {*inventory.get_hosts(), inventory.get_host("localhost")} - {None}:
             variables = manager.get_vars(play=self.play, host=host, include_hostvars=False)
-            found[host.get_name()] = {name: value for name, value in variables.items() if name not in OWN}
+            found[host.get_name()] = _without_own(variables)
         with open(os.environ["VARIABLES"], "w", encoding="utf-8") as stream:
             json.dump(found, stream, default=repr)
 
