@@ -111,8 +111,7 @@ def _unobtainable(box: Box, package: pathlib.Path) -> dict[str, str]:
             fetch = ("python", "-m", "pip", "download", "-qq", "--no-deps", "--retries", "1", "--timeout", "15")
             if at and not box.succeeds(*fetch, "--dest", str(folder), f"{name} @ {address}"):
                 found[path.name.split(".")[1]] = (
-                    f"this ansible-core wants {name} from an archive outside of the package index, which cannot be "
-                    "fetched here; it runs with the other release of ansible-core"
+                    f"its {name} is to come from an archive outside of the package index, which cannot be fetched here"
                 )
     return found
 
@@ -120,9 +119,9 @@ def _unobtainable(box: Box, package: pathlib.Path) -> dict[str, str]:
 def ansible_test(box: Box, command: str, *arguments: str, only: t.Literal["ends", "first"] | None = None) -> None:
     """Run ansible-test in the copy, and count its tests.
 
-    only: on the first and the last of the Pythons that are installed, or on one of them, if no option says otherwise, in
-    place of all. The versions of Python that it wants and does not find are noted as left out, and so is a sanity test
-    whose tools cannot be had.
+    only: on both ends of the Pythons that are installed, or on the first, if no option says otherwise, in place of all.
+    The versions of Python that it wants and does not find are noted as left out, and so is a sanity test whose tools
+    cannot be had.
     """
     package = box.output(
         "python", "-c", "import ansible_test, json; from ansible_test._util.target.common import constants as c;"

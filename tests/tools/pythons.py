@@ -90,7 +90,7 @@ def _makes_environments(python: pathlib.Path) -> bool:
 def for_environments() -> dict[str, pathlib.Path]:
     """Return the interpreters that can make a virtual environment, by version: all that are installed, or one.
 
-    Of the version that runs this it is the one that runs this. With PYTHON set, which names that one, there is no other.
+    Of the version that runs this, it is the one that runs this. With PYTHON set, which names it, there is no other.
     """
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     found = {} if os.environ.get("PYTHON") else survey()[0]

@@ -108,8 +108,8 @@ class NoSecrets(SandboxCase):
     def around(self, playbook: str) -> list[dict[str, t.Any]]:
         """A playbook with facts before it, and after it with all that it registered among the facts."""
         before = {"hosts": "masters", "gather_facts": True, "gather_subset": ["!all", "min"], "tasks": []}
-        names = ("observed", "plan", "ca", "client", "applied", "proof", "surveyed", "judged", "smoke_begun", "smoke_asked")
-        registered = {f"kept_{name}": f"{{{{ front_proxy__{name} | default(None) }}}}" for name in names}
+        names = "observed plan ca client applied proof surveyed smoke_begun smoke_asked judged"
+        registered = {f"kept_{name}": f"{{{{ front_proxy__{name} | default(None) }}}}" for name in names.split()}
         task = {"name": "Keep it", "ansible.builtin.set_fact": {**registered, "cacheable": True}}
         after = {"hosts": "masters", "gather_facts": False, "tasks": [task]}
         return [before, {"ansible.builtin.import_playbook": playbook}, after]
@@ -236,7 +236,7 @@ class NoSecrets(SandboxCase):
         self.smoke(CUT_OFF="front_proxy_smoke:0.999")
 
     def test_cut_off(self) -> None:
-        """A module that is killed when it has printed a part of its result: Ansible then hands on that part as it is."""
+        """A module that is killed when it has printed a part of its result: Ansible hands on that part as it is."""
         for module in ("front_proxy_ca", "front_proxy_client", "apiserver"):
             for share in ("0.999", "0.5"):
                 host = f"{module.replace('_', '-')}-{share[2:]}"

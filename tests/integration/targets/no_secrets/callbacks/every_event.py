@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write down all that a callback plugin is given with any event, as a job's event data, and at the end all variables."""
+"""Write down all that a callback plugin is given with any event, and at the end all variables."""
 
 from __future__ import annotations
 

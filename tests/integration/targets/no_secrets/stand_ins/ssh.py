@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 
 # The options of ssh(1) that Ansible uses and that have a value.
 WITH_VALUE = ("-o", "-i", "-p", "-l", "-F", "-O", "-E")
 
 
-def main() -> None:
-    """Find the command behind the options and the host, and become it."""
+def main() -> int:
+    """Find the command behind the options and the host, and run it; return its exit status."""
     words = sys.argv[1:]
     while words and words[0].startswith("-"):
         words = words[2:] if words[0] in WITH_VALUE else words[1:]
     if len(words) < 2:
         # a question about what ssh can do
-        sys.exit(0)
-    os.execv("/bin/sh", ["/bin/sh", "-c", " ".join(words[1:])])
+        return 0
+    return subprocess.run(["/bin/sh", "-c", " ".join(words[1:])], check=False).returncode
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

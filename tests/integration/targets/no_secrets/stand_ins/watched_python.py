@@ -38,7 +38,7 @@ def main() -> int:
     given = sys.argv[1:]
     files = [Path(word).read_bytes() for word in given if os.path.isfile(word)]
     payload = b"" if files else sys.stdin.buffer.read()
-    names = re.findall(rb"ansible_collections.kubeops.aggregation_layer.plugins.modules.(\w+)", b"".join([payload, *files]))
+    names = re.findall(rb"kubeops.aggregation_layer.plugins.modules.(\w+)", b"".join([payload, *files]))
     folder = Path(tempfile.mkdtemp(prefix=f"{names[0].decode() if names else 'other'}-", dir=os.environ["KEPT"]))
     (folder / "command").write_text(json.dumps([sys.argv, dict(os.environ)]), encoding="utf-8")
     keep(folder, "before")
