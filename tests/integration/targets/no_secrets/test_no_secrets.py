@@ -249,6 +249,20 @@ class NoSecrets(SandboxCase):
                     run = self.run_unseen(expect=None, CUT_OFF=f"{module}:{share}")
                     self.assertTrue(run.failures)
 
+    def test_module_cut_off(self) -> None:
+        """The same without the role, whose arguments tell Ansible beforehand that the passphrase is a secret."""
+        self.add_cluster("m1")
+        self.write_inventory()
+        ca = {
+            "certificate_path": str(self.folder / "ca.crt"),
+            "privatekey_path": str(self.pki / "ca.key"),
+            "passphrase": "{{ front_proxy_ca_passphrase }}",
+        }
+        task = {f"{MODULE}.front_proxy_ca": ca, "register": "made", "vars": {"ansible_pipelining": True}}
+        play = [{"hosts": "masters", "gather_facts": True, "gather_subset": ["!all", "min"], "tasks": [task]}]
+        self.loud_run(playbook=play, expect=None, CUT_OFF="front_proxy_ca:0.999", ONLY_RESULTS="1")
+        self.assert_unseen()
+
     def test_verify_cut_off(self) -> None:
         self.add_cluster("m1", bare=False)
         self.write_inventory()
