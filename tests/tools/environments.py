@@ -14,7 +14,7 @@ import sys
 import typing as t
 
 from places import ENVIRONMENTS, ToolError, locked
-from pythons import for_environments
+from pythons import maker
 
 STAMP = "finished.json"
 
@@ -56,8 +56,10 @@ def environment(name: str, requirements: t.Sequence[str], version: str | None = 
     The stamp is written last: one that an interrupted run left half-made, or whose interpreter is gone, is made anew.
     """
     folder = ENVIRONMENTS / name
-    maker = str(for_environments()[version]) if version else sys.executable
-    expected = _describe(maker, requirements)
+    base = maker(version) if version else sys.executable
+    if base is None:
+        raise ToolError(f"There is no Python {version} with venv for the environment {name}: install it.")
+    expected = _describe(str(base), requirements)
     with locked(f"environment-{name}"):
         if _is_finished(folder, expected):
             return folder
@@ -66,7 +68,7 @@ def environment(name: str, requirements: t.Sequence[str], version: str | None = 
         folder.parent.mkdir(parents=True, exist_ok=True)
         python = str(folder / "bin" / "python")
         for command in (
-            [maker, "-m", "venv", str(folder)],
+            [str(base), "-m", "venv", str(folder)],
             [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", *requirements],
         ):
             if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from places import ToolError
-from pythons import for_environments
+from pythons import maker
 
 
 class Core(t.NamedTuple):
@@ -47,13 +47,13 @@ def _newest() -> tuple[Core, str]:
     """The newest line that can run here, and the newest Python that runs it."""
     for core in reversed(LINES):
         for python in reversed(core.pythons):
-            if python in for_environments():
+            if maker(python):
                 return core, python
     raise ToolError(f"There is no Python that runs ansible-core: install one of {', '.join(LINES[-1].pythons)}.")
 
 
 _OLDEST, (_NEWEST, _NEWEST_PYTHON) = LINES[0], _newest()
-_OLDEST_PYTHON = next((version for version in _OLDEST.pythons if version in for_environments()), None)
+_OLDEST_PYTHON = next((version for version in _OLDEST.pythons if maker(version)), None)
 
 OLDEST_CORE, NEWEST_CORE = _OLDEST.line, _NEWEST.line
 # why nothing can be tested with the oldest line; empty if it can

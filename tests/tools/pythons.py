@@ -71,28 +71,19 @@ def survey() -> tuple[dict[str, pathlib.Path], str]:
     )
 
 
-def _makes_environments(python: pathlib.Path) -> bool:
-    """Whether that interpreter has what a virtual environment is made with; Debian packages it separately."""
-    try:
-        done = subprocess.run(
-            [str(python), "-I", "-c", "import ensurepip, venv"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
-
-
 @functools.cache
-def for_environments() -> dict[str, pathlib.Path]:
-    """Return the interpreters that can make a virtual environment, by version: all that are installed, or one.
+def maker(version: str) -> pathlib.Path | None:
+    """Return the interpreter of that version with which virtual environments are made; None if there is none.
 
     Of the version that runs this, it is the one that runs this. With PYTHON set, which names it, there is no other.
     """
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    found = {} if os.environ.get("PYTHON") else survey()[0]
-    able = {version: path for version, path in found.items() if version != own and _makes_environments(path)}
-    return {**able, own: pathlib.Path(sys.executable)}
+    if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        return pathlib.Path(sys.executable)
+    path = None if os.environ.get("PYTHON") else survey()[0].get(version)
+    try:
+        # Debian has these two in a package of their own
+        command = [str(path), "-I", "-c", "import ensurepip, venv"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return path if done.returncode == 0 else None
