@@ -71,7 +71,8 @@ class CallbackModule(CallbackBase):
         manager = self.play.get_variable_manager()
         found = {}
         inventory = manager._inventory
-        for host in {*inventory.get_hosts(), inventory.get_host("localhost")} - {None}:
+        hosts = inventory.get_hosts(ignore_limits=True, ignore_restrictions=True)
+        for host in {*hosts, inventory.get_host("localhost")} - {None}:
             variables = manager.get_vars(play=self.play, host=host, include_hostvars=False)
             found[host.get_name()] = _without_own(variables)
         with open(os.environ["VARIABLES"], "w", encoding="utf-8") as stream:
