@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
+from collections.abc import Mapping
 
 from ansible.plugins.callback import CallbackBase
 
@@ -38,7 +39,7 @@ def _told(thing: t.Any) -> t.Any:
 
 def _without_own(value: t.Any) -> t.Any:
     """The value, and whatever it holds, without what the user gives himself: all variables are also among "vars"."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: _without_own(inner) for name, inner in value.items() if name not in OWN}
     return [_without_own(inner) for inner in value] if isinstance(value, list) else value
 
