@@ -21,18 +21,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "tests" / "tool
 
 from box import Box, ansible_test, leave_out
 from pins import (
+    CORE_NEW,
+    CORE_OLD,
     CORES,
     DEMO,
     DOCS,
     IMPORTER,
     LINT,
     NEWEST_CORE,
+    NO_OLDEST_CORE,
     OLDEST_CORE,
     STYLE,
     TESTS_NEW,
     TESTS_OLD,
     TYPES,
-    core_environment,
 )
 from places import CACHE, NAME, NAMESPACE
 from tree import known_files
@@ -66,8 +68,7 @@ def cluster(session: nox.Session) -> None:
 
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity, without an ignore file."""
-    core = session.name.rpartition("-")[2]
-    box = Box(session, *core_environment(core))
+    box = Box(session, *CORES[session.name.rpartition("-")[2]])
     ignored = sorted((box.tree / "tests" / "sanity").glob("ignore*"))
     if ignored:
         session.error(f"There is an ignore file, {ignored[0].name}: put right what sanity finds instead.")
@@ -80,11 +81,19 @@ for _core in CORES:
 
 @nox.session(tags=["units"])
 def units(session: nox.Session) -> None:
-    """Unit tests by ansible-test, on the oldest and the newest Python; units-old runs them on the one of nox.
+    """Unit tests by ansible-test with the newest ansible-core, on the oldest and the newest Python that it knows.
 
-    On the ones between, the sanity tests import everything. All six would take a third of the time of all sessions.
+    On the ones between, the sanity tests import everything. All would take a third of the time of all sessions.
     """
-    ansible_test(Box(session, *core_environment(NEWEST_CORE)), "units", only_ends=True)
+    ansible_test(Box(session, *CORE_NEW), "units", only="ends")
+
+
+@nox.session(name=f"units-{OLDEST_CORE}", tags=["units"])
+def units_masters(session: nox.Session) -> None:
+    """Unit tests by ansible-test with the oldest ansible-core, on the oldest Python that a master may have."""
+    if NO_OLDEST_CORE:
+        leave_out(session, NO_OLDEST_CORE)
+    ansible_test(Box(session, *CORE_OLD), "units", only="first")
 
 
 OLDEST_CORE_TARGETS = (
@@ -100,9 +109,9 @@ OLDEST_CORE_TARGETS = (
 def integration(session: nox.Session) -> None:
     """Integration targets on this machine: modules, role and playbook."""
     core = session.name.rpartition("-")[2]
-    box = Box(session, *core_environment(core))
+    box = Box(session, *CORES[core])
     # what differs between releases of the core: modules, the order of tasks, failures. The rest is ours alone.
-    targets = () if core == NEWEST_CORE else OLDEST_CORE_TARGETS
+    targets = () if core == NEWEST_CORE or session.posargs else OLDEST_CORE_TARGETS
     ansible_test(box, "integration", "--continue-on-error", *targets)
 
 
@@ -113,8 +122,8 @@ for _core in CORES:
 @nox.session(name="units-old", tags=["units"])
 def units_old(session: nox.Session) -> None:
     """Unit tests with the oldest ansible-core and libraries that are supported."""
-    if sys.version_info >= (3, 14):
-        leave_out(session, f"ansible-core {OLDEST_CORE} needs Python 3.11 to 3.13")
+    if NO_OLDEST_CORE:
+        leave_out(session, NO_OLDEST_CORE)
     Box(session, *TESTS_OLD).pytest("tests/unit", "--numprocesses=2", "--dist=loadfile")
 
 

@@ -24,7 +24,8 @@ def community_crypto() -> Path:
     """Find the collection that fits the ansible-core of this Python, or install it. Raises BenchError."""
     wanted = int(core.split(".")[1]) - _DISTANCE
     try:
-        folder = environment("bench-by-hand", [f"ansible=={wanted}.*"])
+        # a pre-release where there is no release yet
+        folder = environment("bench-by-hand", [f"ansible~={wanted}.0a1"])
     except ToolError as error:
         raise BenchError(str(error)) from error
     found = list(folder.glob("lib/python3*/site-packages/ansible_collections/community/crypto"))

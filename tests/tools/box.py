@@ -27,10 +27,16 @@ class Box:
     """A session's virtual environment and its copy of the collection."""
 
     def __init__(
-        self, session: nox.Session, name: str, requirements: t.Sequence[str], *, tree: str | None = None
+        self,
+        session: nox.Session,
+        name: str,
+        requirements: t.Sequence[str],
+        python: str | None = None,
+        *,
+        tree: str | None = None,
     ) -> None:
         self.session = session
-        self.folder = environment(name, requirements)
+        self.folder = environment(name, requirements, python)
         self.tree = copy_tree(tree or session.name)
         # the folder above ansible_collections
         self.root = self.tree.parents[2]
@@ -91,11 +97,31 @@ def leave_out(session: nox.Session, reason: str) -> None:
     session.skip(reason)
 
 
-def ansible_test(box: Box, command: str, *arguments: str, only_ends: bool = False) -> None:
+def _unobtainable(box: Box, package: pathlib.Path) -> dict[str, str]:
+    """Return the sanity tests whose tools cannot be had here, each with the reason.
+
+    Nearly all tools come from where everything else comes from. A release of ansible-core can name an archive from
+    elsewhere, too, and that may be out of reach.
+    """
+    found: dict[str, str] = {}
+    folder = box.root / "archives"
+    for path in sorted(package.glob("_data/requirements/sanity.*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name, at, address = (part.strip() for part in line.partition(" @ "))
+            fetch = ("python", "-m", "pip", "download", "-qq", "--no-deps", "--retries", "1", "--timeout", "15")
+            if at and not box.succeeds(*fetch, "--dest", str(folder), f"{name} @ {address}"):
+                found[path.name.split(".")[1]] = (
+                    f"its {name} is to come from an archive outside of the package index, which cannot be fetched here"
+                )
+    return found
+
+
+def ansible_test(box: Box, command: str, *arguments: str, only: t.Literal["ends", "first"] | None = None) -> None:
     """Run ansible-test in the copy, and count its tests.
 
-    only_ends: on the oldest and the newest Python that are installed, if no option says otherwise, in place of all. The
-    versions of Python that it wants and does not find are noted as left out.
+    only: on both ends of the Pythons that are installed, or on the first, if no option says otherwise, in place of all.
+    The versions of Python that it wants and does not find are noted as left out, and so is a sanity test whose tools
+    cannot be had.
     """
     package = box.output(
         "python", "-c", "import ansible_test, json; from ansible_test._util.target.common import constants as c;"
@@ -105,14 +131,16 @@ def ansible_test(box: Box, command: str, *arguments: str, only_ends: bool = Fals
     add_bootstrap(box.root / "home", str(box.folder / "bin" / "python"), pathlib.Path(folder))
     missing = [version for version in versions if version not in survey()[0]]
     installed = [version for version in versions if version not in missing]
-    ends = sorted({*installed[:1], *installed[-1:]}) if only_ends and not box.session.posargs else []
-    choices: list[list[str]] = [["--python", version] for version in ends] or [[]]
+    chosen = list(dict.fromkeys([*installed[:1], *(installed[-1:] if only == "ends" else ())])) if only else []
+    choices: list[list[str]] = [["--python", version] for version in chosen if not box.session.posargs] or [[]]
+    unobtainable = _unobtainable(box, pathlib.Path(folder)) if command == "sanity" else {}
     output = box.tree / "tests" / "output"
     for kind in ("junit", "data"):
         shutil.rmtree(output / kind, ignore_errors=True)
     tally = Tally()
     try:
-        words = ("--venv", "--color", "no", "--truncate", "0", *arguments, *box.session.posargs)
+        skips = (word for test in unobtainable for word in ("--skip-test", test))
+        words = ("--venv", "--color", "no", "--truncate", "0", *arguments, *skips, *box.session.posargs)
         for python in choices:
             box.run("ansible-test", command, *python, *words)
     finally:
@@ -123,4 +151,6 @@ def ansible_test(box: Box, command: str, *arguments: str, only_ends: bool = Fals
         else:
             tally.add_junit(sorted(output.glob("junit/*.xml")))
             tally.left_out += [f"Python {', '.join(missing)}: not installed"] if missing else []
+            tally.left_out += [f"{test}: {reason}" for test, reason in unobtainable.items()]
+            tally.skipped += len(unobtainable)
         tally.save(box.session.name)

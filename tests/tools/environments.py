@@ -14,13 +14,22 @@ import sys
 import typing as t
 
 from places import ENVIRONMENTS, ToolError, locked
+from pythons import maker
 
 STAMP = "finished.json"
 
 
-def _describe(requirements: t.Sequence[str]) -> str:
+def _describe(python: str, requirements: t.Sequence[str]) -> str:
     """Return what a finished environment is told by: the interpreter that it was made for and what was asked for."""
-    return json.dumps({"python": sys.version, "prefix": sys.base_prefix, "requirements": sorted(requirements)})
+    program = "import json, sys; print(json.dumps([sys.version, sys.base_prefix]))"
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", program], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise ToolError(f"{python} does not run ({exc}): mend it, or set PYTHON to another one.") from exc
+    version, prefix = json.loads(done.stdout)
+    return json.dumps({"python": version, "prefix": prefix, "requirements": sorted(requirements)})
 
 
 def _is_finished(folder: pathlib.Path, expected: str) -> bool:
@@ -40,13 +49,17 @@ def _is_finished(folder: pathlib.Path, expected: str) -> bool:
     return done.returncode == 0
 
 
-def environment(name: str, requirements: t.Sequence[str]) -> pathlib.Path:
+def environment(name: str, requirements: t.Sequence[str], version: str | None = None) -> pathlib.Path:
     """Return the folder of the environment of that name, after making it if need be.
 
+    version: of the Python that makes it; None stands for the one that runs this.
     The stamp is written last: one that an interrupted run left half-made, or whose interpreter is gone, is made anew.
     """
     folder = ENVIRONMENTS / name
-    expected = _describe(requirements)
+    base = maker(version) if version else sys.executable
+    if base is None:
+        raise ToolError(f"There is no Python {version} with venv for the environment {name}: install it.")
+    expected = _describe(str(base), requirements)
     with locked(f"environment-{name}"):
         if _is_finished(folder, expected):
             return folder
@@ -55,7 +68,7 @@ def environment(name: str, requirements: t.Sequence[str]) -> pathlib.Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         python = str(folder / "bin" / "python")
         for command in (
-            [sys.executable, "-m", "venv", str(folder)],
+            [str(base), "-m", "venv", str(folder)],
             [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", *requirements],
         ):
             if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the Python interpreters that really run, and a PATH on which ansible-test finds just those."""
+"""Find the Python interpreters that really run, a PATH on which ansible-test finds just those, and who makes what."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import functools
 import os
 import pathlib
 import subprocess
+import sys
 
 # What a controller or a master may have: the targets of the oldest and of the newest ansible-core that is supported.
-TARGET_VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+TARGET_VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 def _runs(path: pathlib.Path, version: str) -> pathlib.Path | None:
@@ -68,3 +69,21 @@ def survey() -> tuple[dict[str, pathlib.Path], str]:
     return {version: found[version] for version in TARGET_VERSIONS if version in found}, os.pathsep.join(
         map(str, dict.fromkeys(path))
     )
+
+
+@functools.cache
+def maker(version: str) -> pathlib.Path | None:
+    """Return the interpreter of that version with which virtual environments are made; None if there is none.
+
+    Of the version that runs this, it is the one that runs this. With PYTHON set, which names it, there is no other.
+    """
+    if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        return pathlib.Path(sys.executable)
+    path = None if os.environ.get("PYTHON") else survey()[0].get(version)
+    try:
+        # Debian has these two in a package of their own
+        command = [str(path), "-I", "-c", "import ensurepip, venv"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return path if done.returncode == 0 else None

@@ -134,7 +134,11 @@ class TestAdopted:
         given = support.make_ca()
         predicted = ca(adopt=given.pem, check=True)
         assert list(tmp_path.iterdir()) == []
-        assert {**predicted} == {**ca(adopt=given.pem), "invocation": predicted["invocation"]}
+        done = ca(adopt=given.pem)
+        for result in (predicted, done):
+            # up to ansible-core 2.21: it tells of check mode
+            result.pop("invocation", None)
+        assert predicted == done
 
     def test_a_bundle_keeps_its_order(self, ca: Ca) -> None:
         one, two = support.make_ca("one", common_name="one"), support.make_ca("two", common_name="two")
