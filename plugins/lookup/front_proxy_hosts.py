@@ -33,8 +33,8 @@ notes:
   - Before the first play has begun, Ansible knows no variables of groups. Then only the command line and the groups
     count, and nothing is a failure. This is so in a syntax check, and with C(--list-hosts).
 seealso:
-  - plugin: kubeops.aggregation_layer.front_proxy
-    plugin_type: role
+  - ref: ansible_collections.kubeops.aggregation_layer.front_proxy_role
+    description: The role that the playbooks run.
 """
 
 EXAMPLES = r"""

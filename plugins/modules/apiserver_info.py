@@ -186,7 +186,7 @@ pending:
   returned: success
   type: dict
   sample:
-    started: 2026-11-22T02:03:04Z
+    started: "2026-11-22T02:03:04Z"
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -23,9 +23,14 @@ extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
   - kubeops.aggregation_layer._attributes.files
+  - kubeops.aggregation_layer._attributes.flow
   - kubeops.aggregation_layer._cryptography
   - kubeops.aggregation_layer._pki_files
 attributes:
+  action:
+    support: full
+  async:
+    support: none
   check_mode:
     support: full
   diff_mode:
@@ -50,6 +55,11 @@ options:
       - The passphrase of the CA's private key. A new key is encrypted with it (PKCS#8, AES).
       - A key that exists is neither encrypted nor decrypted. If it is encrypted and this is given, it must fit.
       - kubeadm cannot read an encrypted key.
+    type: str
+  passphrase_var:
+    description:
+      - The name of a variable that holds the passphrase, in place of O(passphrase). Callback plugins get the arguments of a
+        task with their values, and so does what keeps the events of a job. A name tells them nothing.
     type: str
   subject:
     description:
@@ -238,6 +248,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "certificate_path": {"type": "path", "required": True},
     "privatekey_path": {"type": "path", "required": True, "no_log": False},
     "passphrase": {"type": "str", "no_log": True},
+    "passphrase_var": {"type": "str", "no_log": False},
     "subject": {
         "type": "dict",
         "options": {

@@ -27,9 +27,14 @@ extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
   - kubeops.aggregation_layer._attributes.files
+  - kubeops.aggregation_layer._attributes.flow
   - kubeops.aggregation_layer._cryptography
   - kubeops.aggregation_layer._pki_files
 attributes:
+  action:
+    support: full
+  async:
+    support: none
   check_mode:
     support: full
   diff_mode:
@@ -64,6 +69,11 @@ options:
   ca_passphrase:
     description:
       - The passphrase of the CA's private key, if that is encrypted.
+    type: str
+  ca_passphrase_var:
+    description:
+      - The name of a variable that holds the passphrase, in place of O(ca_passphrase). Callback plugins get the arguments of a
+        task with their values, and so does what keeps the events of a job. A name tells them nothing.
     type: str
   common_name:
     description:
@@ -259,6 +269,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ca_certificate_path": {"type": "path", "required": True},
     "ca_privatekey_path": {"type": "path", "required": True, "no_log": False},
     "ca_passphrase": {"type": "str", "no_log": True},
+    "ca_passphrase_var": {"type": "str", "no_log": False},
     "common_name": {"type": "str", "default": "front-proxy-client"},
     "allowed_names": {"type": "list", "elements": "str", "default": []},
     "subject": {
