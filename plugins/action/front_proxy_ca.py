@@ -12,4 +12,4 @@ class ActionModule(PassphraseAction):
     """Run the module once."""
 
     module = "kubeops.aggregation_layer.front_proxy_ca"
-    passphrase = "passphrase"
+    option = "passphrase"

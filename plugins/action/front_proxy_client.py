@@ -12,4 +12,4 @@ class ActionModule(PassphraseAction):
     """Run the module once."""
 
     module = "kubeops.aggregation_layer.front_proxy_client"
-    passphrase = "ca_passphrase"
+    option = "ca_passphrase"

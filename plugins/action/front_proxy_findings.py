@@ -15,6 +15,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
@@ -25,6 +26,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
@@ -33,8 +35,8 @@ display = Display()
 
 # By this variable hosts tell which cluster they belong to.
 _CLUSTER = "front_proxy_cluster"
-# The default of front_proxy_hosts, and options of the command line that the next call needs, too.
-_HOSTS = "masters"
+# The variable that names the hosts, and options of the command line that the next call needs, too.
+_HOSTS = "front_proxy_hosts"
 _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
@@ -55,10 +57,10 @@ def _seen(name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str,
         return Seen(name, cluster, None, f"what was registered is no result of aggregation_layer_info ({error})")
 
 
-def _command(variables: t.Mapping[str, t.Any]) -> Shell:
+def _command(variables: t.Mapping[str, t.Any], pattern: str, extra: t.Mapping[str, t.Any]) -> Shell:
     """The command line that configures the masters of this run in the way in which it was called, to be pasted.
 
-    Of extra variables only the group of hosts: others may be secrets.
+    Of extra variables only the group of hosts: others may be secrets. pattern: of the hosts; extra: those variables.
     """
     given = context.CLIARGS
     words = ["ansible-playbook"]
@@ -66,8 +68,9 @@ def _command(variables: t.Mapping[str, t.Any]) -> Shell:
     words += [option for name, option in _OPTIONS.items() if given.get(name)]
     words += [f"-u {shlex.quote(given['remote_user'])}"] if given.get("remote_user") else []
     words.append(CONFIGURE)
-    hosts = str(variables.get("front_proxy_hosts") or _HOSTS)
-    words += [f"-e front_proxy_hosts={shlex.quote(hosts)}"] if hosts != _HOSTS else []
+    # a group that the playbook finds by itself need not be named
+    named = _HOSTS in extra or pattern not in GROUPS
+    words += [f"-e {_HOSTS}={shlex.quote(pattern)}"] if named else []
     return Shell(" ".join(words))
 
 
@@ -112,6 +115,7 @@ class ActionModule(ActionBase):
                 "report": {"type": "path"},
                 "show": {"type": "bool", "default": True},
                 "members": {"type": "list", "elements": "str", "default": []},
+                "pattern": {"type": "str", "default": "masters"},
                 "observed_var": {"type": "str", "required": True},
                 "smoke_vars": {"type": "dict", "default": {}},
             }
@@ -128,7 +132,8 @@ class ActionModule(ActionBase):
         active = {str(name) for name in variables["ansible_play_batch"]}
         names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
         seen = [_seen(name, hostvars[name], arguments, name in active) for name in names if name in hostvars]
-        verdict = judge(seen, command=_command(variables), target_release=arguments["target_release"])
+        command = _command(variables, arguments["pattern"], load_extra_vars(self._loader))
+        verdict = judge(seen, command=command, target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = arguments["fail_on"] != "never" and worst and rank(worst.severity) <= rank(arguments["fail_on"])
         result: dict[str, t.Any] = {

@@ -30,11 +30,10 @@ options:
       - problem
     default: pattern
 notes:
+  - The role P(kubeops.aggregation_layer.front_proxy#role) has a default of its own for plays of your own. It names the
+    same groups.
   - Before the first play has begun, Ansible knows no variables of groups. Then only the command line and the groups
     count, and nothing is a failure. This is so in a syntax check, and with C(--list-hosts).
-seealso:
-  - ref: ansible_collections.kubeops.aggregation_layer.front_proxy_role
-    description: The role that the playbooks run.
 """
 
 EXAMPLES = r"""

@@ -58,8 +58,9 @@ options:
     type: str
   passphrase_var:
     description:
-      - The name of a variable that holds the passphrase, in place of O(passphrase). Callback plugins get the arguments of a
-        task with their values, and so does what keeps the events of a job. A name tells them nothing.
+      - The name of a variable that holds the passphrase, in place of O(passphrase).
+      - Callback plugins, and what keeps the events of a job, get the arguments of a task with their values. A name
+        tells them nothing.
     type: str
   subject:
     description:

@@ -49,6 +49,11 @@ options:
     type: list
     elements: str
     default: []
+  pattern:
+    description:
+      - The pattern by which O(members) were found, for commands to paste.
+    type: str
+    default: masters
   show:
     description:
       - Whether to show the table.

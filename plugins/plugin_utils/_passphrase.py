@@ -29,26 +29,26 @@ def _without_what_was_given(done: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 class PassphraseAction(ActionBase):
-    """An action that runs the module of the same name. passphrase: the name of the option that holds it.
+    """An action that runs the module of the same name. option: the one that holds the passphrase.
 
     The option with ``_var`` behind it names a variable instead: the arguments of a task are in the events of a job with
     the values that they have when the task runs, whether or not they are secret.
     """
 
     module: str
-    passphrase: str
+    option: str
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module once."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         asked = dict(self._task.args)
         try:
-            name = asked.pop(f"{self.passphrase}_var", None)
-            if name and asked.get(self.passphrase):
-                raise PlanError(f"Both {self.passphrase} and {self.passphrase}_var are given; give one of them.")
+            name = asked.pop(f"{self.option}_var", None)
+            if name and asked.get(self.option):
+                raise PlanError(f"Both {self.option} and {self.option}_var are given; give one of them.")
             if name and (task_vars or {}).get(name):
-                asked[self.passphrase] = self._templar.template((task_vars or {})[name])
-            if asked.get(self.passphrase):
+                asked[self.option] = self._templar.template((task_vars or {})[name])
+            if asked.get(self.option):
                 send_in_memory(self._connection, "the passphrase")
         except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}

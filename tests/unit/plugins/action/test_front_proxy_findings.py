@@ -37,13 +37,15 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> t.List[str]:
         lines.append(text)
 
     monkeypatch.setattr(front_proxy_findings.display, "display", display)
+    monkeypatch.setattr(front_proxy_findings, "load_extra_vars", lambda dummy: {})
     return lines
 
 
 def run(hosts: t.Mapping[str, Variables], check: bool = False, group: str = "masters", **arguments: t.Any) -> Variables:
     task = MagicMock(spec=Task)
     task.async_val, task.check_mode, task.diff, task.no_log = False, check, False, False
-    task.action, task.args = "front_proxy_findings", {"observed_var": "front_proxy__surveyed", **arguments}
+    task.action = "front_proxy_findings"
+    task.args = {"observed_var": "front_proxy__surveyed", "pattern": group, **arguments}
     action = front_proxy_findings.ActionModule(
         task=task,
         connection=MagicMock(),
@@ -57,7 +59,6 @@ def run(hosts: t.Mapping[str, Variables], check: bool = False, group: str = "mas
         "ansible_play_hosts_all": list(hosts),
         "ansible_play_batch": list(hosts),
         "ansible_inventory_sources": ["/in my/hosts"],
-        "front_proxy_hosts": group,
     }
     result: Variables = action.run(task_vars=variables)
     return result
@@ -132,13 +133,30 @@ def test_a_report_is_written_where_the_command_was_typed(
     assert json.loads((tmp_path / "report.json").read_text())["findings"] == []
 
 
+@pytest.mark.parametrize(
+    ("group", "extra", "named"),
+    [
+        ("masters", {}, False),
+        ("kube_master", {}, False),
+        ("kube_master", {"front_proxy_hosts": "kube_master"}, True),
+        ("my_masters", {}, True),
+    ],
+)
+def test_a_fix_names_the_hosts_that_are_not_found_by_themselves(
+    shown: t.List[str], monkeypatch: pytest.MonkeyPatch, group: str, extra: Variables, named: bool
+) -> None:
+    monkeypatch.setattr(front_proxy_findings, "load_extra_vars", lambda dummy: extra)
+    (found,) = run({"m1": expired()}, group=group)["findings"]
+    assert (f"-e front_proxy_hosts={group}" in found["fix"]) == named
+
+
 def test_a_fix_is_called_as_this_run_was(shown: t.List[str], monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"become": True, "remote_user": "an admin", "become_ask_pass": True, "extra_vars": ("secret=1",)}
     monkeypatch.setattr(front_proxy_findings.context, "CLIARGS", CLIArgs(given))
-    (found,) = run({"m1": expired()}, group="kube_control_plane")["findings"]
+    (found,) = run({"m1": expired()}, group="control")["findings"]
     assert found["fix"].startswith(
         "run: ansible-playbook -i '/in my/hosts' -b -K -u 'an admin' kubeops.aggregation_layer.configure "
-        "-e front_proxy_hosts=kube_control_plane"
+        "-e front_proxy_hosts=control"
     )
     assert "secret" not in json.dumps(found)
 
