@@ -86,14 +86,17 @@ def test_a_ca_that_is_not_published(make_master: MakeMaster, look: Look) -> None
     assert look(master).ids == ["ca-still-trusted"]
 
 
-def kubeconfig(master: LiveMaster, folder: Path, user: str, organization: str = "") -> str:
-    """A kubeconfig with a certificate that the cluster's CA signed."""
+def kubeconfig(
+    master: LiveMaster, folder: Path, user: str, organization: str = "", *, authority: str = "ca.crt"
+) -> str:
+    """A kubeconfig with a certificate that the cluster's CA signed. authority: the CA that its server is known by."""
     pair = issue(master.authorities.cluster, name(user, organization), client=True)
     pair.write(folder, user)
     user_entry = {"client-certificate": str(folder / f"{user}.crt"), "client-key": str(folder / f"{user}.key")}
     document = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"user": user, "cluster": "here"}}],
+        "clusters": [{"name": "here", "cluster": {"certificate-authority": str(master.certificates / authority)}}],
         "users": [{"name": user, "user": user_entry}],
     }
     (folder / "kubeconfig").write_text(json.dumps(document))
@@ -111,6 +114,15 @@ def test_a_user_who_may_read_nothing(healthy: LiveMaster, look: Look, tmp_path: 
     assert blind.ids == ["api-not-readable"], blind.output
     assert 'User "nobody" cannot get resource "configmaps"' in blind.findings[0]["evidence"][0]
     assert look(healthy).ids == []
+
+
+def test_credentials_go_to_no_server_that_their_ca_does_not_know(
+    healthy: LiveMaster, look: Look, tmp_path: Path
+) -> None:
+    other = kubeconfig(healthy, tmp_path, "admin", "system:masters", authority="front-proxy-ca.crt")
+    blind = look(healthy, front_proxy_kubeconfig=other)
+    assert blind.ids == ["api-not-readable"], blind.output
+    assert "certificate verify failed" in blind.findings[0]["evidence"][0]
 
 
 def test_the_smoke_test_of_a_healthy_master(healthy: LiveMaster, look: Look, tmp_path: Path) -> None:
