@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from .order import Goal, goal_reader
 from .readers import (
     DIGEST,
     ContractError,
@@ -16,11 +17,9 @@ from .readers import (
     integer,
     listed,
     nullable,
-    number,
     parse_json,
     path,
     record,
-    table,
     text,
     truth,
 )
@@ -31,7 +30,6 @@ APPLYING, ROLLING_BACK = "applying", "rolling back"
 #: What it is called once it has ended; close() of `_master/backup.py` says when which.
 _ENDED = ("done", "cut off", "left alone", "rolled back", "rolled back, not serving")
 
-_WORD = text(4096)
 _TEXT = text(2 * 1024 * 1024)
 
 
@@ -55,8 +53,8 @@ class SavedFile(_AnySaved, total=False):
     checksum: t.Optional[str]
 
 
-class ChangeNote(t.TypedDict):
-    """What is needed to finish a change: the manifest that it leads to, and what the server is to be; see `Order`.
+class ChangeNote(Goal):
+    """What is needed to finish a change: the manifest that it leads to, and what the server is to be.
 
     manifest_text: what the manifest is to say; manifest_new: its SHA-256; old_argv: the command line before.
     """
@@ -64,15 +62,6 @@ class ChangeNote(t.TypedDict):
     manifest_path: str
     manifest_text: str
     manifest_new: str
-    bundle: t.Optional[str]
-    certificate: t.Optional[str]
-    key: t.Optional[str]
-    flags: t.Dict[str, t.Optional[str]]
-    user_header: str
-    group_header: str
-    pod: str
-    container: str
-    wait: float
     old_argv: t.Optional[t.List[str]]
 
 
@@ -105,18 +94,10 @@ def _saved(value: t.Any, place: str) -> SavedFile:
 
 _journal: Reader[Journal] = record(
     Journal,
+    within=goal_reader,
     manifest_path=path(),
     manifest_text=_TEXT,
     manifest_new=text(64, DIGEST),
-    bundle=nullable(path()),
-    certificate=nullable(path()),
-    key=nullable(path()),
-    flags=table(text(200), nullable(text(128 * 1024)), 1000),
-    user_header=_WORD,
-    group_header=_WORD,
-    pod=_WORD,
-    container=_WORD,
-    wait=number(0, 1e6),
     old_argv=nullable(listed(text(128 * 1024), 2000)),
     state=choice(APPLYING, ROLLING_BACK, *_ENDED),
     started=text(40, "[0-9TZ:-]+"),

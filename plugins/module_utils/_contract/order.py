@@ -14,7 +14,7 @@ import typing as t
 
 from .readers import DIGEST, Reader, integer, listed, mode, nullable, number, parse_json, path, record, table, text
 
-__all__ = ["NewFile", "Order", "read_order", "write_order"]
+__all__ = ["Goal", "NewFile", "Order", "goal_reader", "read_order", "write_order"]
 
 _ID = nullable(integer(-1, 2**32 - 1))
 _WORD = text(4096)
@@ -63,6 +63,20 @@ class Order(t.NamedTuple):
     lock_timeout: float
 
 
+class Goal(t.TypedDict):
+    """What the server of a master is to be, in an order and in the note of a change; see `Order`."""
+
+    bundle: t.Optional[str]
+    certificate: t.Optional[str]
+    key: t.Optional[str]
+    flags: t.Dict[str, t.Optional[str]]
+    user_header: str
+    group_header: str
+    pod: str
+    container: str
+    wait: float
+
+
 class _File(t.TypedDict):
     path: str
     content: str
@@ -74,23 +88,27 @@ class _File(t.TypedDict):
     seen: t.Optional[str]
 
 
-class _Order(t.TypedDict):
+class _Order(Goal):
     manifest: str
     manifest_seen: str
     manifest_text: t.Optional[str]
     files: t.List[_File]
-    bundle: t.Optional[str]
-    certificate: t.Optional[str]
-    key: t.Optional[str]
-    flags: t.Dict[str, t.Optional[str]]
-    user_header: str
-    group_header: str
-    pod: str
-    container: str
-    wait: float
     lock_timeout: float
 
 
+#: Reads what a server is to be. Raises ContractError.
+goal_reader: Reader[Goal] = record(
+    Goal,
+    bundle=nullable(path()),
+    certificate=nullable(path()),
+    key=nullable(path()),
+    flags=table(text(200), nullable(text(128 * 1024)), 1000),
+    user_header=_WORD,
+    group_header=_WORD,
+    pod=_WORD,
+    container=_WORD,
+    wait=number(0, 1e6),
+)
 _file: Reader[_File] = record(
     _File,
     path=path(),
@@ -104,19 +122,11 @@ _file: Reader[_File] = record(
 )
 _order: Reader[_Order] = record(
     _Order,
+    within=goal_reader,
     manifest=path(),
     manifest_seen=text(64, DIGEST),
     manifest_text=nullable(text(2 * 1024 * 1024)),
     files=listed(_file, 100),
-    bundle=nullable(path()),
-    certificate=nullable(path()),
-    key=nullable(path()),
-    flags=table(text(200), nullable(text(128 * 1024)), 1000),
-    user_header=_WORD,
-    group_header=_WORD,
-    pod=_WORD,
-    container=_WORD,
-    wait=number(0, 1e6),
     lock_timeout=number(0, 1e6),
 )
 

@@ -15,7 +15,9 @@ from .errors import MasterError
 
 __all__ = ["Tell", "run_detached", "start_detached"]
 
-Tell = t.Callable[[t.Mapping[str, t.Any]], None]
+T = t.TypeVar("T")
+#: Takes what is told to the process that waits, once: plain values for JSON.
+Tell = t.Callable[[T], None]
 
 
 def _become_independent(keep: int) -> None:
@@ -41,11 +43,11 @@ class _Answer:
         self._descriptor = descriptor
         self._is_open = True
 
-    def tell(self, answer: t.Mapping[str, t.Any]) -> None:
+    def tell(self, result: object, error: str = "") -> None:
         if not self._is_open:
             return
         self._is_open = False
-        data = json.dumps(answer).encode()
+        data = json.dumps({"result": result, "error": error}).encode()
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -54,22 +56,22 @@ class _Answer:
             pass  # nobody listens any more: the work is done all the same
 
 
-def _work_in_child(work: t.Callable[[Tell], None], descriptor: int) -> None:
+def _work_in_child(work: t.Callable[[Tell[T]], None], descriptor: int) -> None:
     answer = _Answer(descriptor)
     try:
         _become_independent(descriptor)
-        work(lambda result: answer.tell({"result": result}))
+        work(answer.tell)
     except MasterError as error:
-        answer.tell({"error": str(error)})
+        answer.tell(None, str(error))
     except Exception as error:
         answer.tell(
-            {"error": f"Unexpected {type(error).__name__} while working on the master: {error}; please report this."}
+            None, f"Unexpected {type(error).__name__} while working on the master: {error}; please report this."
         )
     finally:
         os._exit(0)  # nothing of the parent's (Ansible's) clean-up may run twice
 
 
-def _start(work: t.Callable[[Tell], None]) -> tuple[int, dict[str, t.Any]]:
+def _start(work: t.Callable[[Tell[T]], None]) -> tuple[int, bytes]:
     sys.stdout.flush()
     sys.stderr.flush()
     answers, mine = os.pipe()
@@ -86,30 +88,32 @@ def _start(work: t.Callable[[Tell], None]) -> tuple[int, dict[str, t.Any]]:
             "The process that was working on this master was killed from outside before it ended; run again: the next "
             "run finds what it left and finishes it."
         )
-    answer: dict[str, t.Any] = json.loads(data)
-    return pid, answer
+    return pid, data
 
 
-def _result(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    if "error" in answer:
+def _result(data: bytes) -> t.Any:
+    answer = json.loads(data)
+    if answer["error"]:
         raise MasterError(answer["error"])
-    result: dict[str, t.Any] = answer["result"]
-    return result
+    return answer["result"]
 
 
-def run_detached(work: t.Callable[[], t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+def run_detached(work: t.Callable[[], T]) -> T:
     """Do the work in a process of its own session and give its result, which must be plain values for JSON.
 
     If this process is killed or its connection is cut, the work goes on to its end. Raises the work's MasterError.
     """
-    pid, answer = _start(lambda tell: tell(work()))
+    def work_and_tell(tell: Tell[T]) -> None:
+        tell(work())
+
+    pid, data = _start(work_and_tell)
     os.waitpid(pid, 0)
-    return _result(answer)
+    return t.cast(T, _result(data))
 
 
-def start_detached(work: t.Callable[[Tell], None]) -> dict[str, t.Any]:
+def start_detached(work: t.Callable[[Tell[T]], None]) -> T:
     """Start work that goes on after this process, and give what it tells first, which must be plain values for JSON.
 
     Raises the MasterError with which it ends before it tells anything.
     """
-    return _result(_start(work)[1])
+    return t.cast(T, _result(_start(work)[1]))

@@ -46,6 +46,11 @@ _PAUSE = 0.3
 _END_SECONDS = 60.0
 
 
+class _Listening(t.TypedDict):
+    address: str
+    port: int
+
+
 def _login(process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Login:
     argv = tuple(process["argv"])
     login = login_as(user or CALLER, pair_of(argv, process["pid"]), credentials)
@@ -117,7 +122,7 @@ def _remove_for_sure(api: Api, test: str) -> list[str]:
         time.sleep(1)
 
 
-def _serve(server: SmokeServer, api: Api, place: Place, tell: Tell) -> None:
+def _serve(server: SmokeServer, api: Api, place: Place, tell: Tell[_Listening]) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *dummy: stop.set())
     uid = os.geteuid()
@@ -172,7 +177,7 @@ def begin(
     published = Published.of(data)
     address = _own_address(process["argv"])
 
-    def work(tell: Tell) -> None:
+    def work(tell: Tell[_Listening]) -> None:
         try:
             server = SmokeServer(address, group_of(test), certificate, key, published)
         except OSError as error:

@@ -9,19 +9,20 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CAS, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
+from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.lifetime import RenewBefore, iso
 from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
 from .change import decide_change
 from .errors import HostError, PlanError, about_host
 from .flags import Flags, common_name_for, read_list, wanted_flags
 from .master import Master
+from .membership import client_keys, refuse_folder_of_another, refuse_several_clusters, refuse_unknown
 from .pair import PairVerdict, controller_pair, due_warning, judge_pair
 from .proof import unproven
 from .separate import separated
 from .wish import AGGREGATION_FLAGS, Wish
 
-__all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster", "is_of_another_cluster"]
+__all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
 
 _SOON = timedelta(days=365)
 
@@ -86,65 +87,6 @@ class ClusterPlan:
     def order(self) -> tuple[str, ...]:
         """The masters that need something, in the order in which they get it: those that do not serve first."""
         return tuple(host.name for host in self.hosts if host.action != "nothing")
-
-
-def _client_keys(master: Master) -> set[str]:
-    return {ca.key_fingerprint for ca in master.client_cas()}
-
-
-def is_of_another_cluster(master: Master, masters: t.Sequence[Master]) -> bool:
-    """Whether the CA of its client certificates is known, and none of these masters has it."""
-    keys = _client_keys(master)
-    return bool(keys) and not any(keys & _client_keys(other) for other in masters)
-
-
-def _refuse_folder_of_another(folder: PkiFolder, masters: t.Sequence[Master]) -> None:
-    """Two clusters with one CA: whoever is root on a master of the one is anyone in the other."""
-    for master in masters:
-        keys = _client_keys(master)
-        if folder.ca and folder.client_cas and keys and not keys & set(folder.client_cas):
-            raise HostError(
-                master.name,
-                f"{folder.path} on the controller holds the front-proxy CA of another cluster: it was made for one "
-                f"with another client CA than {master.name} has; give each cluster a front_proxy_cluster or a "
-                "front_proxy_pki_dir of its own, or, if the client CA of this one was replaced, remove "
-                f"{folder.path}/{CLIENT_CAS} and run again.",
-            )
-
-
-def _refuse_unknown(
-    hosts: t.Sequence[HostPlan],
-    masters: t.Sequence[Master],
-    others: t.Sequence[Master],
-    folder: PkiFolder,
-    wishes: t.Mapping[str, Wish],
-) -> None:
-    """Refuse to send files of a folder that serves others to a master that does not show which cluster it is of.
-
-    Whoever holds a cluster's front-proxy pair is anyone there, and root on a master decides what is seen of it.
-    """
-    known = set(folder.client_cas).union(*map(_client_keys, [*masters, *others]))
-    for host, master in zip(hosts, masters):
-        serves_others = bool(folder.ca or folder.client or known - _client_keys(master))
-        if host.files and not _client_keys(master) and serves_others and not wishes[host.name].allow_unknown_client_ca:
-            raise HostError(
-                host.name,
-                f"{host.name} would get files of {folder.path} on the controller, which serves other masters, too, and "
-                f"it is not known whether {host.name} belongs to their cluster, since no client CA was seen on it "
-                "(--client-ca-file); let its manifest name the client CA of the cluster, or set "
-                f"front_proxy_allow_unknown_client_ca: true for {host.name} if you know that it is one of them.",
-            )
-
-
-def _refuse_several_clusters(masters: t.Sequence[Master]) -> None:
-    known = [(master.name, _client_keys(master)) for master in masters]
-    known = [(name, keys) for name, keys in known if keys]
-    for name, keys in known[1:]:
-        if not keys & known[0][1]:
-            raise PlanError(
-                f"{known[0][0]} and {name} have different client CAs (--client-ca-file), so they are masters of "
-                "different clusters; give the hosts of each cluster a front_proxy_cluster of their own."
-            )
 
 
 def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
@@ -362,8 +304,8 @@ def decide_cluster(
     for name, each in wishes.items():
         with about_host(name):
             each.check()
-    _refuse_several_clusters([*masters, *others])
-    _refuse_folder_of_another(folder, masters)
+    refuse_several_clusters([*masters, *others])
+    refuse_folder_of_another(folder, masters)
     if folder.ca_key_matches is False:
         raise PlanError(
             f"{folder.path}/{CA_KEY} is not the key of the CA in {folder.path}/{CA_CERTIFICATE}, so nothing could be "
@@ -403,7 +345,7 @@ def decide_cluster(
         with about_host(master.name):
             given, files, more_why = separated(master, flags[master.name], files, wishes[master.name])
             hosts.append(_plan_host(master, given, files, [*why, *more_why], holder, verdict, container))
-    _refuse_unknown(hosts, masters, others, folder, wishes)
+    refuse_unknown([host.name for host in hosts if host.files], masters, others, folder, wishes)
     healthy = {master.name: master.healthy for master in masters}
     make = authority.origin is None
     adopt = not make and authority.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)
@@ -417,7 +359,7 @@ def decide_cluster(
         sign=next(iter(because.values()), ""),
         made_anew=(*new_ca, *new_pair),
         # where no client CA is seen on any of them, what was known stays
-        client_cas=tuple(sorted(set().union(*map(_client_keys, masters)) or folder.client_cas)),
+        client_cas=tuple(sorted(set().union(*map(client_keys, masters)) or folder.client_cas)),
         hosts=tuple(sorted(hosts, key=lambda host: healthy[host.name])),
         warnings=(*warnings, *more),
     )

@@ -23,9 +23,10 @@ from .._pki.lifetime import (
     parse_duration,
 )
 from .._shown import printable
-from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster, is_of_another_cluster
+from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
 from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
+from .membership import is_of_another_cluster
 from .result import ClusterResult, HostResult, PlanResult
 from .wish import Wish
 

@@ -114,7 +114,7 @@ def test_an_order_comes_back_as_it_was_written() -> None:
         *(1.0, 2.0),
     )
     assert order.read_order(order.write_order(given_)) == given_
-    with pytest.raises(ContractError, match="files is missing"):
+    with pytest.raises(ContractError, match="bundle is missing"):
         order.read_order(json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None}))
 
 
