@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
@@ -194,7 +195,7 @@ class TestFiles:
     def test_a_master_with_all(self, master: support.Sandbox) -> None:
         master.lay(f"{support.PKI}/other.crt", NEW.certificate)
         found = look(master, controller_clock=time.time() - 5)
-        assert found["format"] == 1 and found["root"] == str(master.root) and found["siblings"] == []
+        assert found["format"] == FORMAT and found["root"] == str(master.root) and found["siblings"] == []
         assert found["manifest"]["text"] == support.NEW_TEXT and found["manifest"]["mode"] == "0600"
         assert found["manifest"]["checksum"] == checksum(support.NEW_TEXT.encode())
         assert (found["process"], found["probe"], found["service_routing"], found["pending"]) == (None,) * 4

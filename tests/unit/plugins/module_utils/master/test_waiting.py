@@ -22,7 +22,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import Order, change, recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.serving import Outcome
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.serving import Waited
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
 OLD, NEW = support.generation("old"), support.generation("new")
@@ -356,9 +356,9 @@ def test_the_next_run_goes_back(live: Live) -> None:
 def test_a_cut_off_change_is_not_waited_for_as_long_as_a_new_one(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = []
 
-    def wait(expected: t.Any, places: t.Any, timeout: float) -> Outcome:
+    def wait(expected: t.Any, places: t.Any, timeout: float) -> Waited:
         waited.append(timeout)
-        return Outcome(bool(len(waited) > 1), "it does not serve", 0.0, (), None)
+        return Waited(bool(len(waited) > 1), "it does not serve", 0.0, (), None)
 
     cut_off(live, GOOD)
     note = read_pending(live.sandbox.places)
