@@ -177,7 +177,7 @@ def test_a_kubeconfig_reads_what_the_pair_cannot(kept: LiveMaster, look: Look, t
                 "current-context": "here",
                 "contexts": [{"name": "here", "context": {"user": "admin", "cluster": "here"}}],
                 "clusters": [
-                    {"name": "here", "cluster": {"certificate-authority": str(kept.certificates / "ca.crt")}},
+                    {"name": "here", "cluster": {"certificate-authority": str(kept.pki / "ca.crt")}},
                 ],
                 "users": [
                     {"name": "admin", "user": {"client-certificate": str(certificate), "client-key": str(key)}},

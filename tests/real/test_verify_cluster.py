@@ -96,7 +96,7 @@ def kubeconfig(
     document = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"user": user, "cluster": "here"}}],
-        "clusters": [{"name": "here", "cluster": {"certificate-authority": str(master.certificates / authority)}}],
+        "clusters": [{"name": "here", "cluster": {"certificate-authority": str(master.pki / authority)}}],
         "users": [{"name": user, "user": user_entry}],
     }
     (folder / "kubeconfig").write_text(json.dumps(document))

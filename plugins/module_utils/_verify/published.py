@@ -64,7 +64,7 @@ SUPERSEDED = Kind(
     title="a front-proxy CA that no master has any more is still trusted by all extension API servers",
     consequence="Who has its key can be anyone there, until {until}. kube-apiserver never takes a CA out of the "
     "ConfigMap before it has expired.",
-    fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file; edit, do not delete",
+    fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file. Edit, do not delete",
     cause="Replace the front-proxy CA on all masters.",
     source=f"{_CONTROLLER} (combineCertLists); containers-roadmap issue 2786",
 )

@@ -26,7 +26,7 @@ ANYBODY = Kind(
     title="the front-proxy CA is the client CA, and --requestheader-allowed-names is empty",
     consequence="Everybody with a client certificate of this cluster (every kubelet has one) can be anyone, "
     "administrators included.",
-    fix="run: {command} {allow_shared}  # at once; then give the front proxy a CA of its own",
+    fix="run: {command} {allow_shared}  # at once, then give the front proxy a CA of its own",
     cause="Set --requestheader-client-ca-file to the file of --client-ca-file, and no --requestheader-allowed-names.",
     source="Kubernetes issue 119267 (NCC-E003660-F9W)",
 )

@@ -71,9 +71,11 @@ class NoSecrets(SandboxCase):
             f"client-{kind}-data": base64.b64encode((folder / f"apiserver-kubelet-client.{end}").read_bytes()).decode()
             for kind, end in (("certificate", "crt"), ("key", "key"))
         }
+        authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
         content = {
             "current-context": "here",
             "contexts": [{"name": "here", "context": {"user": "admin", "cluster": "here"}}],
+            "clusters": [{"name": "here", "cluster": {"certificate-authority-data": authority}}],
             "users": [{"name": "admin", "user": {"token": TOKEN, **data}}],
         }
         self.kubeconfig.write_text(json.dumps(content), encoding="utf-8")
@@ -203,9 +205,9 @@ class NoSecrets(SandboxCase):
 
     def test_role_over_ssh(self) -> None:
         """The connection plugin for ssh tells more than the one for this machine."""
-        self.add_cluster("m1", "m2")
+        self.add_cluster("m1", "m2", variables={"ansible_connection": "ssh"})
         self.write_inventory()
-        run = self.run_unseen("-e", "ansible_connection=ssh")
+        run = self.run_unseen()
         self.assertIn("ESTABLISH SSH CONNECTION", run.output)
         self.assert_configured("m1", "m2")
 
@@ -217,22 +219,33 @@ class NoSecrets(SandboxCase):
         given = ("-e", f"front_proxy_kubeconfig={self.kubeconfig}", "-e", "front_proxy_smoke=true")
         run = self.run_unseen(*given, playbook=VERIFY)
         self.assertTrue(run.ran("aggregation_layer_info"))
-        self.run_unseen(*given, "-e", "ansible_connection=ssh", playbook=VERIFY)
+        self.hosts["m1"]["ansible_connection"] = "ssh"
+        self.write_inventory()
+        run = self.run_unseen(*given, playbook=VERIFY)
+        self.assertIn("ESTABLISH SSH CONNECTION", run.output)
 
     def smoke(self, **variables: str) -> Run:
         """Begin the smoke test on a master that seems to run a kube-apiserver, which does not answer."""
-        task = {f"{MODULE}.front_proxy_smoke": {"step": "begin", "kubeconfig": str(self.kubeconfig)}}
-        before = {"hosts": "masters", "gather_facts": True, "gather_subset": ["!all", "min"], "tasks": []}
-        play = {"hosts": "masters", "gather_facts": False, "tasks": [{**task, "register": "told"}]}
-        run = self.loud_run(playbook=[before, play], expect=None, **variables)
+        layer = {name: None for name in ("status", "error", "apiservices", "unavailable", "kubernetes_service")}
+        process = {"argv": ["kube-apiserver", "--secure-port=1"], "pid": os.getpid()}
+        changed = {
+            "layer": {**layer, "user": "admin", "published": {}, "services": {}, "through": {}},
+            "process": {**process, "start_ticks": 1, "started": 1, "mounts": []},
+        }
+        begin = {"step": "begin", "kubeconfig": str(self.kubeconfig), "observed_var": "surveyed"}
+        tasks = [
+            {f"{MODULE}.aggregation_layer_info": {"root": "{{ front_proxy_root }}"}, "register": "looked"},
+            {"ansible.builtin.set_fact": {"surveyed": f"{{{{ looked | combine({changed}) }}}}"}},
+            {f"{MODULE}.front_proxy_smoke": begin, "register": "told"},
+        ]
+        play = {"hosts": "masters", "gather_facts": True, "gather_subset": ["!all", "min"], "tasks": tasks}
+        run = self.loud_run(playbook=[play], expect=None, **variables)
         self.assertTrue(list((self.folder / f"run-{self.runs}" / "kept").glob("front_proxy_smoke-*")), run.output)
         self.assert_unseen()
         return run
 
     def test_smoke(self) -> None:
-        process = {"argv": ["kube-apiserver", "--secure-port=1"], "pid": os.getpid()}
-        seen = {"process": process, "layer": {"published": []}}
-        self.add_cluster("m1", bare=False, variables={"front_proxy__surveyed": seen})
+        self.add_cluster("m1", bare=False)
         self.write_inventory()
         self.write_kubeconfig("m1")
         self.smoke()

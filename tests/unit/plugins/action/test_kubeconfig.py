@@ -28,11 +28,11 @@ CLUSTER = {"certificate-authority-data": encoded("the CA")}
 
 
 def write(
-    folder: Path, user: t.Mapping[str, t.Any], current: str = "here", cluster: t.Mapping[str, t.Any] = CLUSTER
+    folder: Path, user: t.Mapping[str, t.Any], current: str = "here", cluster: t.Mapping[str, t.Any] | None = None
 ) -> str:
     path = folder / "config"
     context = {"name": "here", "context": {"user": "admin", "cluster": "c"}}
-    clusters = [{"name": "c", "cluster": cluster}]
+    clusters = [{"name": "c", "cluster": CLUSTER if cluster is None else cluster}]
     users = [{"name": "admin", "user": user}]
     document = {"current-context": current, "contexts": [context], "clusters": clusters, "users": users}
     path.write_text(json.dumps(document))

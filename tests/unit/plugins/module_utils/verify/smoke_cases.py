@@ -46,12 +46,13 @@ def failed(body: str = "service unavailable") -> Asked:
 
 def smoked(
     *calls: t.Optional[Asked],
-    begun: t.Optional[Begun] = BEGUN,
-    ended: t.Optional[Ended] = ENDED,
     failures: t.Optional[t.Dict[str, str]] = None,
+    **steps: t.Union[Begun, Ended, None],
 ) -> t.List[Seen]:
-    """As many healthy masters as calls, the first one with the server."""
+    """As many healthy masters as calls, the first one with the server. steps: begun and ended, where not as usual."""
     seen = []
+    begun = t.cast(t.Optional[Begun], steps.get("begun", BEGUN))
+    ended = t.cast(t.Optional[Ended], steps.get("ended", ENDED))
     for number, call in enumerate(calls):
         first = number == 0
         smoke = Smoke(begun, call, ended, failures or {}) if first else Smoke(asked=call)

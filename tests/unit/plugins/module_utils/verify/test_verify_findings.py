@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import Kind
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_leaf
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import MANIFEST, kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.cluster_cases import (
@@ -34,6 +35,13 @@ CASES = {**MASTER_CASES, **CLUSTER_CASES, **SMOKE_CASES}
 
 def test_every_kind_has_a_case() -> None:
     assert sorted(CASES) == sorted(kind.id for kind in CATALOGUE)
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGUE, key=lambda kind: kind.id), ids=lambda kind: kind.id)
+def test_no_shell_obeys_what_stands_behind_a_command(kind: Kind) -> None:
+    """In zsh a # begins no comment unless one asks for it, so a semicolon behind it ends the command before it."""
+    command, dummy, note = kind.fix.partition("  # ")
+    assert re.fullmatch(r"[A-Za-z0-9 .,:/@_+{}-]*", note), kind.fix
 
 
 @pytest.mark.parametrize("kind", sorted(CASES))
