@@ -74,6 +74,20 @@ def _command(variables: t.Mapping[str, t.Any], pattern: str, extra: t.Mapping[st
     return Shell(" ".join(words))
 
 
+def _failing(verdict: Verdict, fail_on: str, active: t.AbstractSet[str]) -> dict[str, str]:
+    """By active host, the headline of its cluster's worst finding, where that is as bad as fail_on or worse.
+
+    So what is wrong with one cluster, or is said to be by one of its masters, stops no host of another. Only a cluster
+    without an active host, for which nobody could fail, fails them all.
+    """
+    several, found = len(verdict.clusters) > 1, dict[str, str]()
+    for worst in verdict.findings if fail_on != "never" else ():
+        if rank(worst.severity) <= rank(fail_on):
+            hosts = active & set(verdict.clusters.get(worst.cluster, ())) or active
+            found = {**dict.fromkeys(sorted(hosts), headline(worst, several=several)), **found}
+    return found
+
+
 def _report(verdict: Verdict, result: t.Mapping[str, t.Any]) -> str:
     document = {
         "format": 1,
@@ -135,12 +149,13 @@ class ActionModule(ActionBase):
         command = _command(variables, arguments["pattern"], load_extra_vars(self._loader))
         verdict = judge(seen, command=command, target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
-        failing = arguments["fail_on"] != "never" and worst and rank(worst.severity) <= rank(arguments["fail_on"])
+        failing = _failing(verdict, arguments["fail_on"], active)
         result: dict[str, t.Any] = {
             "findings": [found.as_dict() for found in findings],
             "notes": list(verdict.notes),
             "worst": worst.severity if worst else "",
             "headline": headline(worst, several=len(verdict.clusters) > 1) if worst else "",
+            "failing": failing,
             "wrong": bool(failing),
         }
         if arguments["show"]:

@@ -119,6 +119,14 @@ headline:
   returned: success
   type: str
   sample: "BROKEN: m1: the proxy client's certificate has expired"
+failing:
+  description: >-
+    By host of the play, the line that names the worst cause of its cluster, where that is as bad as O(fail_on) or worse.
+    A host whose cluster is well is not among them.
+  returned: success
+  type: dict
+  sample:
+    m1: "BROKEN: m1: the proxy client's certificate has expired"
 wrong:
   description: Whether the worst finding is as bad as O(fail_on) or worse.
   returned: success

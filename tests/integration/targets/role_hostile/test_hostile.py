@@ -87,6 +87,8 @@ class Hostile(SandboxCase):
         self.assertEqual(os.listdir(self.pki), ["blue"])
         self.lies("facts", "kubeops.aggregation_layer.configure")
         self.assert_configured("g1", "g2")
+        for lie in REFUSED:
+            self.assertEqual(set(self.lies(lie, VERIFY).failures), {"g1", "g2"}, "a host fails for another cluster")
 
     def test_no_key_of_another_cluster_is_had(self) -> None:
         self.lies("none", "kubeops.aggregation_layer.configure", "--limit", "b1,b2")
@@ -97,7 +99,6 @@ class Hostile(SandboxCase):
                 self.assertNotEqual(path.read_bytes(), blue)
         # where the folder serves others, one whose client CA is not seen gets nothing
         self.lies("none", "kubeops.aggregation_layer.configure", "--limit", "g2")
-        before = self.seen("g1")
         (self.masters["g1"].certificates / "front-proxy-client.key").unlink(missing_ok=True)
         before = self.seen("g1")
         run = self.lies("other_cluster", "kubeops.aggregation_layer.configure")

@@ -95,6 +95,15 @@ def test_the_severity_decides(fail_on: str, wrong: bool, shown: t.List[str]) -> 
     assert run({"m1": late}, fail_on=fail_on)["wrong"] is wrong
 
 
+def test_no_host_fails_for_another_cluster(shown: t.List[str]) -> None:
+    green = {**expired(), "spec": {"cluster": "green"}}
+    result = run({"m1": green, "m2": well("m2", "blue"), "m3": well("m3", "blue")})
+    assert result["failing"] == {"m1": result["headline"]} and result["wrong"]
+    # all masters of a cluster stop together, each for the worst that there is
+    both = run({"m1": expired(), "m2": well("m2"), "m3": {"failed": True, "msg": "no Python", "spec": {}}})
+    assert set(both["failing"]) == {"m1", "m2", "m3"} and set(both["failing"].values()) == {both["headline"]}
+
+
 def test_masters_that_could_not_be_seen_are_findings(shown: t.List[str]) -> None:
     result = run(
         {
