@@ -121,8 +121,8 @@ headline:
   sample: "BROKEN: m1: the proxy client's certificate has expired"
 failing:
   description: >-
-    By host of the play, the line that names the worst cause of its cluster, where that is as bad as O(fail_on) or worse.
-    A host whose cluster is well is not among them.
+    By host of the play, the line that names the worst cause of its cluster, where that is as bad as O(fail_on) or
+    worse. A host whose cluster is well is not among them.
   returned: success
   type: dict
   sample:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """verify on a real kube-apiserver: each fault is caused, seen alone, mended, and then no longer seen."""
+
 from __future__ import annotations
 
 import json

@@ -8,6 +8,7 @@
 makes DEST/m1, DEST/m2, DEST/m3 and DEST/inventory. In the inventory each of them is a host of this machine, and its
 folder is its root. Nothing runs in them; a test may start a kube-apiserver from the manifest.
 """
+
 from __future__ import annotations
 
 import argparse

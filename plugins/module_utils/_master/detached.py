@@ -103,6 +103,7 @@ def run_detached(work: t.Callable[[], T]) -> T:
 
     If this process is killed or its connection is cut, the work goes on to its end. Raises the work's MasterError.
     """
+
     def work_and_tell(tell: Tell[T]) -> None:
         tell(work())
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real etcd and a real kube-apiserver, on the loopback address and on free ports."""
+
 from __future__ import annotations
 
 import http.client

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sandboxed cluster on which the playbook ran: what is on its masters and on the controller."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

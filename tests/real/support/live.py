@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A master that runs on this machine: a manifest with this machine's paths, and the server that it describes."""
+
 from __future__ import annotations
 
 import contextlib

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read from a static pod manifest how its kube-apiserver is started, and with which files of a sandboxed master."""
+
 from __future__ import annotations
 
 import typing as t

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Verify masters that run on this machine, as users do: by the playbook, and by the report that it writes."""
+
 from __future__ import annotations
 
 import json

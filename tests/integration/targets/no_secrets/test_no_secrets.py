@@ -226,7 +226,7 @@ class NoSecrets(SandboxCase):
 
     def smoke(self, **variables: str) -> Run:
         """Begin the smoke test on a master that seems to run a kube-apiserver, which does not answer."""
-        layer = {name: None for name in ("status", "error", "apiservices", "unavailable", "kubernetes_service")}
+        layer = dict.fromkeys(("status", "error", "apiservices", "unavailable", "kubernetes_service"))
         process = {"argv": ["kube-apiserver", "--secure-port=1"], "pid": os.getpid()}
         changed = {
             "layer": {**layer, "user": "admin", "published": {}, "services": {}, "through": {}},
