@@ -25,8 +25,10 @@ from pins import NOX
 from places import LOGS, ROOT, ToolError, locked
 from pythons import survey
 
-# A session that takes longer than this hangs: the slowest, with all that it builds and installs, takes half of it.
-LIMIT_SECONDS = 50 * 60
+# A session that says nothing for so long hangs. How long it may take in all depends on the machine, and on what else
+# is done there; the longest that one keeps silent, on two processors, is three minutes, when a program is linked.
+SILENCE_SECONDS = 30 * 60
+POLL_SECONDS = 2
 TAIL_LINES = 100
 LONGEST_LINE = 1000
 
@@ -96,15 +98,28 @@ class Runner:
                     start_new_session=True,
                 )  # fmt: skip
                 self._processes[name] = process
-            try:
-                status = process.wait(timeout=LIMIT_SECONDS)
-            except subprocess.TimeoutExpired:
-                remark = f"stopped after {LIMIT_SECONDS // 60} minutes"
+            if not self._ends(process, log):
+                remark = f"stopped after {SILENCE_SECONDS // 60} minutes of silence"
                 self._kill(process)
-                status = process.wait()
+            status = process.wait()
             with self._lock:
                 del self._processes[name]
         return Outcome(name, status == 0, time.monotonic() - started, tally.load(name, succeeded=status == 0), remark)
+
+    @staticmethod
+    def _ends(process: subprocess.Popen[bytes], log: pathlib.Path) -> bool:
+        """Wait until a session ends; False if it says nothing any more."""
+        size, heard = -1, time.monotonic()
+        while True:
+            try:
+                process.wait(timeout=POLL_SECONDS)
+                return True
+            except subprocess.TimeoutExpired:
+                now = log.stat().st_size
+                if now != size:
+                    size, heard = now, time.monotonic()
+                elif time.monotonic() - heard > SILENCE_SECONDS:
+                    return False
 
     @staticmethod
     def _kill(process: subprocess.Popen[bytes]) -> None:
