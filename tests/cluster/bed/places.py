@@ -30,7 +30,8 @@ class Names:
 
     @property
     def lock(self) -> Path:
-        return HOME / "beds" / f"{self.slot}.lock"
+        """For the whole machine, as the names are: whoever keeps another cache sees it, too."""
+        return Path("/run/lock") / f"{self.bridge}.lock"
 
     @property
     def bridge(self) -> str:

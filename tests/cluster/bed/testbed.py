@@ -179,12 +179,17 @@ class Testbed:
 
     @staticmethod
     def _clear(names: Names) -> None:
-        """Remove all that a bed in this slot made. Its processes are dead: they end with the run that started them."""
-        if not names.folder.exists() and not succeeds("ip", "link", "show", names.bridge):
+        """Remove all that a bed in this slot made. Its processes are dead: they end with the run that started them.
+
+        The bed may have been one of another cache, so that its folder is not here.
+        """
+        spaces = {line.split()[0] for line in run("ip", "netns").splitlines() if line.strip()}
+        numbers = range(1, MOST_NODES + 1)
+        left = [n for n in numbers if (names.folder / f"m{n}").exists() or names.node(n) in spaces]
+        if not left and not names.folder.exists() and not succeeds("ip", "link", "show", names.bridge):
             return
-        for number in range(1, MOST_NODES + 1):
-            if (names.folder / f"m{number}").exists():
-                clear(names, number)
+        for number in left:
+            clear(names, number)
         run("ip", "link", "delete", names.bridge, check=False)
         unmount_below(names.folder)
         shutil.rmtree(names.folder, ignore_errors=True)
