@@ -9,6 +9,7 @@ itself makes no environments, and nothing is written into the checkout.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
@@ -17,7 +18,8 @@ import tarfile
 
 import nox
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "tests" / "tools"))
+TESTS = pathlib.Path(__file__).resolve().parent / "tests"
+sys.path[:0] = [str(TESTS / "tools"), str(TESTS / "kubernetes")]
 
 from box import Box, ansible_test, leave_out
 from pins import (
@@ -37,6 +39,7 @@ from pins import (
     TYPES,
 )
 from places import CACHE, NAME, NAMESPACE
+from releases import NEWEST, RELEASES
 from tree import known_files
 
 nox.needs_version = ">=2025.2.9"
@@ -55,15 +58,13 @@ def first_line(path: pathlib.Path) -> bytes:
         return stream.readline(200)
 
 
-@nox.session(tags=["cluster"])
-def cluster(session: nox.Session) -> None:
-    """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives."""
-    box = Box(session, *TESTS_NEW)
-    testbed = "tests/cluster/testbed"
-    if reason := box.output("python", testbed, "--lacking").strip():
-        leave_out(session, reason)
-    box.run("python", testbed, "--prepare")
-    box.pytest("tests/cluster", f"--basetemp={box.root / 'pytest'}")
+def kubernetes(session: nox.Session) -> None:
+    """Build the programs of a release of Kubernetes, for the sessions that start them."""
+    Box(session, *TESTS_NEW).run("tests/kubernetes/prepare", session.name.rpartition("-")[2])
+
+
+for _release in RELEASES:
+    nox.session(name=f"kubernetes-{_release.short}", tags=["kubernetes"])(kubernetes)
 
 
 def sanity(session: nox.Session) -> None:
@@ -77,6 +78,25 @@ def sanity(session: nox.Session) -> None:
 
 for _core in CORES:
     nox.session(name=f"sanity-{_core}", tags=["sanity"])(sanity)
+
+
+def cluster(session: nox.Session) -> None:
+    """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives.
+
+    All tests run on the newest release; on the oldest, those that show what differs.
+    """
+    box = Box(session, *TESTS_NEW)
+    release = session.name.rpartition("-")[2]
+    testbed = "tests/cluster/testbed"
+    if reason := box.output("python", testbed, "--lacking").strip():
+        leave_out(session, reason)
+    box.run("python", testbed, "--prepare", f"--release={release}")
+    chosen = [] if release == NEWEST.short or session.posargs else ["-m", "differs"]
+    box.pytest("tests/cluster", f"--release={release}", *chosen, f"--basetemp={box.root / 'pytest'}")
+
+
+for _release in RELEASES:
+    nox.session(name=f"cluster-{_release.short}", tags=["cluster"])(cluster)
 
 
 @nox.session(tags=["units"])
@@ -127,18 +147,20 @@ def units_old(session: nox.Session) -> None:
     Box(session, *TESTS_OLD).pytest("tests/unit", "--numprocesses=2", "--dist=loadfile")
 
 
-@nox.session(tags=["real"])
 def real(session: nox.Session) -> None:
     """A real etcd and kube-apiserver accept what the collection writes."""
     box = Box(session, *TESTS_NEW)
-    if not (box.tree / "tests" / "real" / "prepare").exists():
-        leave_out(session, "tests/real is missing: the checkout is not complete.")
-    if not box.succeeds("tests/real/prepare"):
-        leave_out(
-            session,
-            "there is no kube-apiserver to test with; what tests/real/prepare wants stands in the session's log",
-        )
-    box.pytest("tests/real")
+    release = session.name.rpartition("-")[2]
+    if not (box.tree / "tests" / "kubernetes" / "prepare").exists():
+        leave_out(session, "tests/kubernetes is missing: the checkout is not complete.")
+    if "KUBEBUILDER_ASSETS" not in os.environ and not box.succeeds("tests/kubernetes/prepare", release):
+        why = "what tests/kubernetes/prepare wants stands in the session's log"
+        leave_out(session, f"there is no kube-apiserver {release} to test with; {why}")
+    box.pytest("tests/real", f"--release={release}")
+
+
+for _release in RELEASES:
+    nox.session(name=f"real-{_release.short}", tags=["real"])(real)
 
 
 def built(box: Box) -> pathlib.Path:
@@ -227,12 +249,12 @@ def types(session: nox.Session) -> None:
         *python_files(box, "tools"),
         env={"MYPYPATH": "tests/tools"},
     )
-    folders = ("tools", "sandbox", "real", "cluster", "bench")
+    folders = ("tools", "kubernetes", "sandbox", "real", "cluster", "bench")
     box.run(
         "mypy",
         cache,
         config,
-        *(path for name in ("bench", "cluster/bed", "cluster/watch") for path in python_files(box, name)),
+        *(path for name in ("kubernetes", "bench", "cluster/bed", "cluster/watch") for path in python_files(box, name)),
         env={"MYPYPATH": ":".join(f"tests/{name}" for name in folders)},
     )
 

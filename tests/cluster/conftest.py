@@ -15,10 +15,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "real")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "real"), str(HERE.parent / "kubernetes")]
 
 from bed.node import Node
 from bed.testbed import Testbed
+from choosing import (  # noqa: F401
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    release_under_test,
+)
+from releases import Release
 from support.ansible_run import collections_for
 from watch.client import Client
 from watch.extension import GROUP, SampleApiServer
@@ -119,12 +126,12 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Cluster]:
+def whole_cluster(collections: Path, release: Release, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Cluster]:
     """Three masters, made by kubeadm."""
     folder = tmp_path_factory.mktemp("cluster")
     # so that a session that is told to end takes its cluster down
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Testbed() as bed:
+    with Testbed(release) as bed:
         bed.up(3)
         program = Path(sys.executable).parent / "ansible-playbook"
         ansible = Playbook(program, collections, folder, folder / "inventory.ini")

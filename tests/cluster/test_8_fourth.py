@@ -20,7 +20,7 @@ def test_a_fourth_master_gets_the_same_ca_and_no_other_is_touched(
     first.node.run("sh", "-c", "umask 077; cat > /etc/kubernetes/pki/front-proxy-ca.key", given=key)
     assert configured.configure().changed == {"m1": 0, "m2": 0, "m3": 0}
     node = configured.bed.add_node()
-    kubeadm.join(node, configured.bed.nodes[0])
+    kubeadm.join(node, configured.bed.nodes[0], configured.bed.parts.release)
     fourth = configured.adopt(node)
     fourth.wait_until_it_runs_its_manifest()
     before = [(master.checksums(), master.apiserver()) for master in configured.masters[:3]]

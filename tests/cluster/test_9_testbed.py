@@ -17,13 +17,15 @@ from bed.places import Names
 from bed.shell import run
 from bed.testbed import Testbed
 from conftest import HERE, Cluster
+from releases import Release
 from watch.master import wait_for
 
 HOLD = """
 import signal, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[2:]
 from bed.testbed import Testbed
-with Testbed() as bed:
+from releases import Release
+with Testbed(Release(sys.argv[1])) as bed:
     bed.add_node()
     print(bed.names.slot, flush=True)
     signal.pause()
@@ -45,8 +47,9 @@ def processes(names: Names) -> list[str]:
     return [pid for path in groups for pid in path.read_text().split()]
 
 
-def test_what_a_killed_bed_leaves_is_removed_by_the_next_one(cluster: Cluster) -> None:
-    held = subprocess.Popen([sys.executable, "-c", HOLD, str(HERE)], stdout=subprocess.PIPE, text=True)
+def test_what_a_killed_bed_leaves_is_removed_by_the_next_one(cluster: Cluster, release: Release) -> None:
+    argv = [sys.executable, "-c", HOLD, str(release), str(HERE), str(HERE.parent / "kubernetes")]
+    held = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert held.stdout is not None
     names = Names(int(held.stdout.readline()))
     assert names.slot != cluster.bed.names.slot
@@ -55,7 +58,7 @@ def test_what_a_killed_bed_leaves_is_removed_by_the_next_one(cluster: Cluster) -
     held.wait()
     wait_for(lambda: not processes(names), "the node ends with the run that booted it", seconds=60)
     assert traces(names)
-    with Testbed() as other:
+    with Testbed(release) as other:
         other.add_node()
         assert other.names.slot == names.slot
     assert traces(names) == []

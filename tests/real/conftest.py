@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import typing as t
 from pathlib import Path
@@ -15,9 +14,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox"), str(HERE.parent / "kubernetes")]
 
+import programs
+from choosing import (  # noqa: F401
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    release_under_test,
+)
 from make_masters import make_authorities
+from releases import Release
 from support.ansible_run import Ansible, collections_for
 from support.apiserver import ApiServer, Etcd
 from support.live import LiveMaster
@@ -46,25 +53,21 @@ def pytest_runtest_makereport() -> t.Generator[None, pytest.TestReport, pytest.T
 
 
 @pytest.fixture(scope="session")
-def binaries() -> str:
+def binaries(release: Release) -> str:
     """A search path on which etcd and kube-apiserver are. Without them the whole session ends as an error."""
-    prepare = HERE / "prepare"
-    found = subprocess.run([prepare, "--where"], capture_output=True, text=True, check=False)
-    path = os.pathsep.join([found.stdout.strip() or os.devnull, os.environ.get("PATH", os.defpath)])
+    folder = os.environ.get("KUBEBUILDER_ASSETS") or str(programs.find(release) or os.devnull)
+    path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
     missing = [name for name in ("etcd", "kube-apiserver") if not shutil.which(name, path=path)]
     if missing:
-        names = " and ".join(missing)
-        reason = found.stderr.strip() or f"run {prepare}, which says what it needs and builds what is not there."
-        pytest.exit(f"These tests start a real kube-apiserver, but {names} cannot be found: {reason}", returncode=3)
+        what = f"run {HERE.parent / 'kubernetes' / 'prepare'}, which says what it needs and builds what is not there"
+        pytest.exit(f"These tests start {' and '.join(missing)} of {release}, not found: {what}.", returncode=3)
     return path
 
 
 @pytest.fixture(scope="session")
-def kubernetes_version(binaries: str) -> str:
+def kubernetes_version(release: Release) -> str:
     """The release of the kube-apiserver at hand: the sandboxed masters get a manifest of that release."""
-    program = str(shutil.which("kube-apiserver", path=binaries))
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    return said.stdout.strip().rpartition(" v")[2]  # Kubernetes v1.20.2
+    return release.version
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ NAMESPACE, NAME = "kubeops", "aggregation_layer"
 
 def _cache() -> pathlib.Path:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    # the same folder as tests/real/prepare uses
+    # the same folder as tests/kubernetes/keeping.py has
     return pathlib.Path(base).resolve() / "kubeops-aggregation-layer"
 
 

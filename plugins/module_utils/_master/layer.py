@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .._contract.readers import NAME
 from .._contract.survey import PUBLISHED, Answered, ApiService, Behind, Dialled, Layer, Pod, ServiceReference
 from .api import Answer, Api
+from .endpoints import Address, addresses_of_service
 from .files import accept_weak_keys
 from .handshake import offered_client_cas
 from .login import Login
@@ -77,16 +78,6 @@ def _describe_apiservice(item: t.Mapping[str, t.Any]) -> ApiService:
     }
 
 
-def _endpoints(found: t.Mapping[str, t.Any] | None) -> list[tuple[str, int]]:
-    """Give every ready address and port of an Endpoints object."""
-    return [
-        (str(address.get("ip") or ""), int(port.get("port") or 0))
-        for subset in (found or {}).get("subsets") or ()
-        for address in subset.get("addresses") or ()
-        for port in subset.get("ports") or ()
-    ]
-
-
 def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[Pod]:
     found: list[Pod] = []
     for pod in (pods or {}).get("items") or ():
@@ -100,7 +91,7 @@ def _telling_arguments(pods: t.Mapping[str, t.Any] | None) -> list[Pod]:
     return found
 
 
-def _dial_one_of(endpoints: t.Sequence[tuple[str, int]]) -> str | None:
+def _dial_one_of(endpoints: t.Sequence[Address]) -> str | None:
     """Try one endpoint for each port, since a Service can have some that speak no TLS. None if one answered."""
     first: dict[int, str] = {}
     for address, port in endpoints:
@@ -130,7 +121,7 @@ class _Reader:
         namespace, name = _quoted(service["namespace"], service["name"])
         answer = self.get(f"/api/v1/namespaces/{namespace}/services/{name}")
         spec = (answer.json() or {}).get("spec") or {}
-        endpoints = _endpoints(self.get(f"/api/v1/namespaces/{namespace}/endpoints/{name}").json())
+        endpoints = addresses_of_service(self.get, service["namespace"], service["name"])
         pods = None
         if spec.get("selector"):
             selector = ",".join(f"{key}={value}" for key, value in sorted(spec["selector"].items()))

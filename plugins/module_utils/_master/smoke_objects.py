@@ -10,6 +10,7 @@ import typing as t
 import urllib.parse
 
 from .api import Answer, Api
+from .endpoints import addresses_of, endpoints_paths, hand_made_endpoints
 from .errors import MasterError
 
 __all__ = ["GROUP_SUFFIX", "NAMESPACE", "Place", "group_of", "register", "remove", "service_of", "sweep"]
@@ -21,10 +22,10 @@ GROUP_SUFFIX = ".smoke-test.kubeops"
 _LABELS = {"app.kubernetes.io/managed-by": "kubeops.aggregation_layer", "app.kubernetes.io/component": "smoke-test"}
 _EXPIRES = "aggregation-layer.kubeops/expires"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
-_ENDPOINTS = f"/api/v1/namespaces/{NAMESPACE}/endpoints"
+_SLICES, _ENDPOINTS = endpoints_paths(NAMESPACE)
 _SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
 # In this order: while an APIService leads nowhere, no namespace of the cluster can be deleted.
-_KINDS = (_API_SERVICES, _ENDPOINTS, _SERVICES)
+_KINDS = (_API_SERVICES, _SLICES, _ENDPOINTS, _SERVICES)
 # Beyond its life, before another run takes it for left over: clocks differ.
 _GRACE = 60.0
 _GONE = (200, 202, 404)
@@ -66,15 +67,7 @@ def _objects(place: Place) -> list[tuple[str, dict[str, t.Any]]]:
                 "spec": {"ports": [{"port": 443, "protocol": "TCP", "targetPort": place.port}]},
             },
         ),
-        (
-            _ENDPOINTS,
-            {
-                "apiVersion": "v1",
-                "kind": "Endpoints",
-                "metadata": placed,
-                "subsets": [{"addresses": [{"ip": place.address}], "ports": [{"port": place.port, "protocol": "TCP"}]}],
-            },
-        ),
+        *hand_made_endpoints(placed, place.address, place.port),
         (
             _API_SERVICES,
             {
@@ -103,13 +96,15 @@ def register(api: Api, place: Place) -> None:
     """Make the objects; if one cannot be made, the others are taken away again. Raises MasterError."""
     for path, document in _objects(place):
         answer = api.post(path, document)
-        if answer.status != 201:
+        # kinds come and go: 1.20 has no such EndpointSlices, and a later release may have no Endpoints
+        missing = answer.status == 404 and path in (_SLICES, _ENDPOINTS)
+        if answer.status != 201 and not missing:
             remove(api, place.id)
             raise MasterError(f"The {document['kind']} of the smoke test cannot be made ({_why(answer)}).")
 
 
-def _names(test: str) -> tuple[str, str, str]:
-    return f"v1.{group_of(test)}", service_of(test), service_of(test)
+def _names(test: str) -> tuple[str, ...]:
+    return f"v1.{group_of(test)}", service_of(test), service_of(test), service_of(test)
 
 
 def remove(api: Api, test: str) -> list[str]:
@@ -129,15 +124,6 @@ def _expires(metadata: t.Mapping[str, t.Any]) -> float:
         return 0.0
 
 
-def _addresses(endpoints: t.Mapping[str, t.Any]) -> list[tuple[str, int]]:
-    return [
-        (str(address.get("ip")), int(port.get("port") or 0))
-        for subset in endpoints.get("subsets") or ()
-        for address in subset.get("addresses") or ()
-        for port in subset.get("ports") or ()
-    ]
-
-
 def sweep(api: Api, dial: t.Callable[[str, int], str | None]) -> list[str]:
     """Take away what tests that were cut off have left: they are past their time, or nobody answers any more.
 
@@ -154,7 +140,7 @@ def sweep(api: Api, dial: t.Callable[[str, int], str | None]) -> list[str]:
     swept = []
     for test, items in found.items():
         late = any(_expires(item["metadata"]) + _GRACE < time.time() for item in items)
-        places = [place for item in items for place in _addresses(item)]
+        places = [place for item in items for place in addresses_of(item)]
         # without an address it is one that is being made just now, or was cut off there, and is late one day
         if late or (places and not any(dial(*place) is None for place in places)):
             remove(api, test)

@@ -9,7 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
-from bed.cache import named
+from keeping import named
+
 from bed.parts import Parts
 from bed.places import Names
 from bed.shell import run

@@ -8,23 +8,24 @@ from __future__ import annotations
 import json
 import typing as t
 
+from releases import Release
+
 from bed.node import Node
 from bed.places import REGISTRY
 from bed.shell import BedError
 
-__all__ = ["init", "join", "leave"]
+__all__ = ["init", "join"]
 
-KUBEADM = "kubeadm.k8s.io/v1beta2"
 CONFIGURATION = "/etc/kubeadm.json"
 PORT = 6443
+SOCKET = "/run/containerd/containerd.sock"
 
 
-def _registration(node: Node) -> dict[str, t.Any]:
-    return {
-        "name": node.name,
-        "criSocket": "/run/containerd/containerd.sock",
-        "kubeletExtraArgs": {"node-ip": node.address, "cgroup-driver": "cgroupfs"},
-    }
+def _registration(node: Node, release: Release) -> dict[str, t.Any]:
+    flags: t.Any = {"node-ip": node.address}
+    if release.kubeadm_api not in ("v1beta2", "v1beta3"):
+        flags = [{"name": name, "value": value} for name, value in flags.items()]
+    return {"name": node.name, "criSocket": release.socket_address(SOCKET), "kubeletExtraArgs": flags}
 
 
 def _kubeadm(node: Node, *command: str, documents: t.Sequence[t.Mapping[str, t.Any]]) -> None:
@@ -34,20 +35,20 @@ def _kubeadm(node: Node, *command: str, documents: t.Sequence[t.Mapping[str, t.A
     node.run("kubeadm", *command, f"--config={CONFIGURATION}", "--ignore-preflight-errors=all", seconds=400)
 
 
-def init(node: Node, release: str) -> None:
+def init(node: Node, release: Release) -> None:
     """Make the cluster's first master. Without kube-proxy, and without a pod network: pods use their node's."""
     endpoint = {"advertiseAddress": node.address, "bindPort": PORT}
     documents: list[dict[str, t.Any]] = [
         {
-            "apiVersion": KUBEADM,
+            "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
             "kind": "InitConfiguration",
             "localAPIEndpoint": endpoint,
-            "nodeRegistration": _registration(node),
+            "nodeRegistration": _registration(node, release),
         },
         {
-            "apiVersion": KUBEADM,
+            "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
             "kind": "ClusterConfiguration",
-            "kubernetesVersion": release,
+            "kubernetesVersion": release.tag,
             "imageRepository": REGISTRY,
             "controlPlaneEndpoint": f"{node.address}:{PORT}",
             "networking": {"podSubnet": "10.244.0.0/16", "serviceSubnet": "10.96.0.0/16"},
@@ -55,14 +56,13 @@ def init(node: Node, release: str) -> None:
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
-            "failSwapOn": False,
-            "cgroupDriver": "cgroupfs",
+            **release.kubelet_configuration,
         },
     ]
     _kubeadm(node, "init", "--skip-phases=preflight,addon", documents=documents)
 
 
-def join(node: Node, first: Node) -> None:
+def join(node: Node, first: Node, release: Release) -> None:
     """Let a node join as a master; the keys come by way of the cluster, as kubeadm's documentation has it."""
     command = first.run("kubeadm", "token", "create", "--print-join-command").split()
     token = command[command.index("--token") + 1]
@@ -72,7 +72,7 @@ def join(node: Node, first: Node) -> None:
     if len(key) != 64:
         raise BedError(f"kubeadm did not say with which key it uploaded the certificates: {' '.join(uploaded)}")
     document = {
-        "apiVersion": KUBEADM,
+        "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
         "kind": "JoinConfiguration",
         "discovery": {
             "bootstrapToken": {
@@ -85,11 +85,6 @@ def join(node: Node, first: Node) -> None:
             "certificateKey": key,
             "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": PORT},
         },
-        "nodeRegistration": _registration(node),
+        "nodeRegistration": _registration(node, release),
     }
     _kubeadm(node, "join", "--skip-phases=preflight", documents=[document])
-
-
-def leave(node: Node) -> None:
-    """Let a master leave the cluster, etcd included."""
-    node.run("kubeadm", "reset", "--force", "--cri-socket=/run/containerd/containerd.sock", seconds=120)

@@ -73,6 +73,7 @@ class Node:
                 [
                     *("sh", "-c", ENTER, "enter", *procs, "--", "setpriv", "--pdeathsig", "KILL", "--"),
                     *("ip", "netns", "exec", group, *apart, str(INIT), self.name, str(self.root)),
+                    *(self._parts.pause, *self._parts.release.kubelet_flags),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -8,17 +8,22 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from bed.cache import built, named
+import programs
+from keeping import built, named
+from releases import Release, release_of
+
 from bed.image import write_image
 from bed.places import REGISTRY
 from bed.shell import BedError, run
 
 __all__ = ["Parts", "prepare"]
 
-PREPARE = Path(__file__).resolve().parents[2] / "real" / "prepare"
+FROM_DEBIAN = Path(__file__).resolve().parents[2] / "kubernetes" / "from-debian"
 COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubeadm", "kubectl", "kubelet")
 IN_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 BASE = (
@@ -37,25 +42,18 @@ case $1 in inspecti | pull) ctr --namespace k8s.io images list --quiet | grep -q
 """
 
 
-# Before a kube-apiserver of another release than kubeadm's: the one flag of kubeadm 1.20 that 1.24 no longer knows.
-WRAPPER = """\
-#!/busybox sh
-for word; do
-  shift
-  [ "$word" = --insecure-port=0 ] || set -- "$@" "$word"
-done
-exec /opt/kube-apiserver "$@"
-"""
-
-
 @dataclass(frozen=True)
 class Parts:
-    """What nodes are made from; ``release`` is that of kubeadm, and the tag of all images."""
+    """What nodes are made from; ``release`` is that of kubeadm and kubelet, and the tag of all images.
+
+    pause: the name of the image that holds a pod's namespaces.
+    """
 
     rootfs: Path
     images: Path
     binaries: Path
-    release: str
+    release: Release
+    pause: str
 
 
 def _rootfs() -> Path:
@@ -63,7 +61,7 @@ def _rootfs() -> Path:
     with built(folder) as building:
         if building is None:
             return folder
-        mirror = run(str(PREPARE), "--mirror").strip()
+        mirror = run(str(FROM_DEBIAN), "--mirror").strip()
         # in a mount namespace of its own: what debootstrap mounts goes with it, however it ends
         apart = ("unshare", "--mount", "--propagation", "private")
         packages = f"--include={','.join(BASE)}"
@@ -87,56 +85,64 @@ def _libraries(rootfs: Path, program: str) -> list[str]:
     return re.findall(r"(/\S+) \(0x", said)
 
 
-def _images(rootfs: Path, binaries: Path, newer: Path | None, release: str) -> Path:
-    """Make the images. newer: a kube-apiserver to take instead."""
-    programs = [binaries / name for name in IN_PODS] + ([newer] if newer else [])
-    marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in programs]
-    folder = named("images", *marks, str(rootfs), release, WRAPPER)
+def _names_of_images(kubeadm: Path, release: Release) -> dict[str, str]:
+    """How kubeadm calls the images that it wants, by what is in them."""
+    options = (f"--kubernetes-version={release.tag}", f"--image-repository={REGISTRY}")
+    said = run(str(kubeadm), "config", "images", "list", *options).split()
+    return {name.rpartition("/")[2].partition(":")[0]: name for name in said if name.startswith(f"{REGISTRY}/")}
+
+
+def _etcd(rootfs: Path, binaries: Path) -> dict[str, Path]:
+    """The files of etcd's image. Debian's etcd is too old for what newer releases of kubeadm tell it."""
+    own = binaries / "etcd"
+    if own.exists():
+        return {"/usr/local/bin/etcd": own}
+    files = {"/usr/local/bin/etcd": rootfs / "usr/bin/etcd"}
+    for library in _libraries(rootfs, "/usr/bin/etcd"):
+        files[library] = (rootfs / library.lstrip("/")).resolve()
+    return files
+
+
+def _images(rootfs: Path, binaries: Path, apiserver: Path, names: t.Mapping[str, str]) -> Path:
+    """Make the images. apiserver: the kube-apiserver to take."""
+    in_pods = {name: binaries / name for name in IN_PODS} | {"kube-apiserver": apiserver}
+    marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in in_pods.values()]
+    folder = named("images", *marks, str(rootfs), repr(sorted(names.items())))
     with built(folder) as building:
         if building is None:
             return folder
         busybox = {"/busybox": rootfs / "bin/busybox"}
-        # containerd's name for the container that holds a pod's namespaces; it has to do nothing
-        write_image(
-            building / "pause.tar", f"{REGISTRY}/pause:3.2", busybox, entrypoint=["/busybox", "sleep", "2147483647"]
-        )
-        etcd = {"/usr/local/bin/etcd": rootfs / "usr/bin/etcd"}
-        for library in _libraries(rootfs, "/usr/bin/etcd"):
-            etcd[library] = (rootfs / library.lstrip("/")).resolve()
-        write_image(building / "etcd.tar", f"{REGISTRY}/etcd:3.4.13-0", etcd)
-        for name in IN_PODS:
-            files = {f"/usr/local/bin/{name}": binaries / name}
-            if newer and name == "kube-apiserver":
-                wrapper = building / "wrapper"
-                wrapper.write_text(WRAPPER, encoding="ascii")
-                files = {f"/usr/local/bin/{name}": wrapper, "/opt/kube-apiserver": newer, **busybox}
-            write_image(building / f"{name}.tar", f"{REGISTRY}/{name}:{release}", files)
+        # it has to do nothing
+        write_image(building / "pause.tar", names["pause"], busybox, entrypoint=["/busybox", "sleep", "2147483647"])
+        write_image(building / "etcd.tar", names["etcd"], _etcd(rootfs, binaries))
+        for name, program in in_pods.items():
+            write_image(building / f"{name}.tar", names[name], {f"/usr/local/bin/{name}": program})
     return folder
 
 
-def _release(program: Path) -> str:
-    """The release of a kubeadm, such as v1.20.2."""
-    return run(str(program), "version", "--output=short").strip()
-
-
-def prepare() -> Parts:
-    """Find or build everything. Raises BedError, which says what is missing.
-
-    TESTBED_BIN names a folder with all of Kubernetes' programs, of another release; KUBEBUILDER_ASSETS one with a
-    kube-apiserver alone, which then runs under the kubelet that is there.
-    """
-    given, assets = os.environ.get("TESTBED_BIN"), os.environ.get("KUBEBUILDER_ASSETS")
-    if given:
-        binaries = Path(given)
-    else:
-        # with KUBEBUILDER_ASSETS it would name those; the programs around kube-apiserver are needed here too
-        run("env", "--unset=KUBEBUILDER_ASSETS", str(PREPARE), seconds=1800)
-        binaries = Path(run("env", "--unset=KUBEBUILDER_ASSETS", str(PREPARE), "--where").strip())
+def _binaries(release: Release) -> Path:
+    given = os.environ.get("TESTBED_BIN")
+    binaries = Path(given) if given else programs.prepare(release)
     if missing := [name for name in COMMANDS if not os.access(binaries / name, os.X_OK)]:
         raise BedError(f"{binaries} lacks {', '.join(missing)}: put them there, or unset TESTBED_BIN.")
-    newer = Path(assets) / "kube-apiserver" if assets else None
-    if newer and not os.access(newer, os.X_OK):
+    return binaries
+
+
+def prepare(release: Release) -> Parts:
+    """Find or build everything. Raises BedError, which says what is missing.
+
+    TESTBED_BIN names a folder with all of Kubernetes' programs, of any release; KUBEBUILDER_ASSETS one with a
+    kube-apiserver alone, which then runs under the kubelet that is there.
+    """
+    try:
+        binaries = _binaries(release)
+    except subprocess.CalledProcessError as problem:
+        raise BedError(f"Kubernetes {release} cannot be built: its builder has said why.") from problem
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    apiserver = Path(assets) / "kube-apiserver" if assets else binaries / "kube-apiserver"
+    if not os.access(apiserver, os.X_OK):
         raise BedError(f"KUBEBUILDER_ASSETS is {assets}, but no kube-apiserver is in it: put one there, or unset it.")
-    release = _release(binaries / "kubeadm")
+    release = release_of(binaries / "kube-controller-manager")
+    names = _names_of_images(binaries / "kubeadm", release)
     rootfs = _rootfs()
-    return Parts(rootfs, _images(rootfs, binaries, newer, release), binaries, release)
+    return Parts(rootfs, _images(rootfs, binaries, apiserver, names), binaries, release, names["pause"])

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HOME", "REGISTRY", "Names"]
+from keeping import HOME
 
-#: Outside of the checkout; a new machine builds it again.
-HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubeops-aggregation-layer"
+__all__ = ["REGISTRY", "Names"]
 
 #: How kubeadm names its images; nothing is ever fetched from there.
 REGISTRY = "registry.k8s.io"

@@ -16,11 +16,13 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from keeping import HOME, built
+from releases import NEWEST, Release
+
 from bed import kept, kubeadm
-from bed.cache import built
 from bed.node import Node, clear, unmount_below
 from bed.parts import Parts, prepare
-from bed.places import HOME, Names
+from bed.places import Names
 from bed.shell import BedError, run, succeeds
 
 __all__ = ["Testbed"]
@@ -45,7 +47,8 @@ class Testbed:
 
     __test__ = False  # pytest: not a class of tests
 
-    def __init__(self) -> None:
+    def __init__(self, release: Release = NEWEST) -> None:
+        self._release = release
         self.nodes: list[Node] = []
         self._parts: Parts | None = None
         self._lock: t.IO[str] | None = None
@@ -54,7 +57,7 @@ class Testbed:
     def __enter__(self) -> Testbed:
         if os.geteuid() != 0:
             raise BedError("A cluster needs root: it makes namespaces, mounts and control groups.")
-        self._parts = prepare()
+        self._parts = prepare(self._release)
         self._take_slot()
         try:
             run("ip", "link", "add", self.names.bridge, "type", "bridge")
@@ -114,7 +117,7 @@ class Testbed:
                 first, *others = nodes
                 kubeadm.init(first, self.parts.release)
                 for node in others:
-                    kubeadm.join(node, first)
+                    kubeadm.join(node, first, self.parts.release)
                 for node in nodes:
                     node.power_off()
                     kept.keep(node.folder, building / node.name)

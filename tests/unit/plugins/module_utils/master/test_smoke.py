@@ -137,7 +137,7 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.refused = ""
+        self.refused = self.unknown = ""
 
     def _file(self, path: str) -> Path:
         return self.folder / path.replace("/", "|")
@@ -153,6 +153,8 @@ class Objects:
     def post(self, path: str, document: t.Mapping[str, t.Any]) -> Answer:
         if document["kind"] == self.refused:
             return Answer(403, '{"message": "a policy forbids it"}', None)
+        if document["kind"] == self.unknown:
+            return Answer(404, "404 page not found", None)
         self._file(f"{path}/{document['metadata']['name']}").write_text(json.dumps(document))
         return Answer(201, "", None)
 
@@ -196,7 +198,7 @@ class TestObjects:
     def test_they_are_made_and_taken_away(self, objects: Objects) -> None:
         register(api(objects), place("abcd"))
         service = "aggregation-layer-smoke-test-abcd"
-        assert objects.names() == [service, service, f"v1.{GROUP}"]
+        assert objects.names() == [service, service, service, f"v1.{GROUP}"]
         assert remove(api(objects), "abcd") == [] and objects.names() == []
         assert remove(api(objects), "abcd") == []
 
@@ -206,6 +208,14 @@ class TestObjects:
             register(api(objects), place("abcd"))
         assert objects.names() == []
 
+    @pytest.mark.parametrize("unknown", ["EndpointSlice", "Endpoints"])
+    def test_a_kind_that_a_release_does_not_have(self, objects: Objects, unknown: str) -> None:
+        objects.unknown = unknown
+        register(api(objects), place("abcd"))
+        service = "aggregation-layer-smoke-test-abcd"
+        assert objects.names() == [service, service, f"v1.{GROUP}"]
+        assert remove(api(objects), "abcd") == [] and objects.names() == []
+
     def test_only_what_is_dead_or_late_is_swept(self, objects: Objects) -> None:
         register(api(objects), place("alive"))
         register(api(objects), place("late", expires=time.time() - 100))
@@ -213,7 +223,7 @@ class TestObjects:
         swept = sweep(api(objects), lambda _address, port: None if port == 1 else "nobody")
         assert sorted(swept) == ["dead", "late"]
         service = "aggregation-layer-smoke-test-alive"
-        assert objects.names() == [service, service, "v1.alive.smoke-test.kubeops"]
+        assert objects.names() == [service, service, service, "v1.alive.smoke-test.kubeops"]
 
     def test_one_that_is_being_made_is_left_alone(self, objects: Objects) -> None:
         path, document = _objects(place("new"))[0]
@@ -248,7 +258,7 @@ def wait_until_empty(objects: Objects) -> None:
 class TestProcess:
     def test_it_is_ended(self, objects: Objects) -> None:
         begun = begin(objects, 60)
-        assert begun["port"] and len(objects.names()) == 3
+        assert begun["port"] and len(objects.names()) == 4
         assert call(begun["port"], generation("ours"))[0] == 200
         with pytest.raises(OSError):
             call(begun["port"], generation("stranger"))
