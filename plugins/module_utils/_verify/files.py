@@ -235,6 +235,15 @@ def usages(certificate: Certificate) -> frozenset[str] | None:
         return frozenset(usage.dotted_string for usage in value)
 
 
+def refuses_its_signature(view: View, leaf: Certificate) -> bool:
+    """Whether the running server refuses the pair for how it is signed. Of an unknown release, its answer tells."""
+    if leaf.signature_hash not in WEAK_HASHES:
+        return False
+    if view.release is None:
+        return bool(view.probe and view.probe["status"] == 401)
+    return not view.before("1.24")
+
+
 def _proper_owner(view: View, key: Seen) -> Shell:
     """The server's own key, as a word, if the pair's key belongs to somebody else, who is not root; else nothing."""
     own = view.file("tls-private-key-file")
@@ -313,7 +322,7 @@ def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
     if PRIVILEGED_ORGANIZATION in leaf.organizations:
         yield finding(ADMIN, view.where, shown, new_pair=view.other_pair)
     if leaf.signature_hash in WEAK_HASHES:
-        severity = "" if view.before("1.24") else BROKEN
+        severity = BROKEN if refuses_its_signature(view, leaf) else ""
         yield finding(
             *(WEAK, view.where, shown), when="1.24", severity=severity, algorithm=leaf.signature_hash, new_pair=new_pair
         )

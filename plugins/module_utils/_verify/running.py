@@ -11,7 +11,7 @@ from .._argv import last_value, same_value
 from .._plan.flags import read_list
 from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
 from .._shown import Shell, shell_word
-from .files import usages
+from .files import refuses_its_signature, usages
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
 
@@ -112,6 +112,7 @@ def _refused_though_right(view: View) -> list[str]:
         and leaf.not_before <= view.now < leaf.not_after
         and (usages(leaf) is None or leaf.client_auth)
         and (not names or leaf.common_name in names)
+        and not refuses_its_signature(view, leaf)
     )
     return ["the pair fits the CA on the disk, and the server refuses it (HTTP 401)"] if right else []
 

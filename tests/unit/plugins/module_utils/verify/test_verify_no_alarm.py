@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import datetime
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import quiet, serialization, x509
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import View
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
     key,
     leaf_of,
     make_ca,
+    make_leaf,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import plan
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
@@ -86,6 +89,28 @@ def test_a_server_that_is_busy_refuses_no_pair(status: int) -> None:
 
 def test_a_server_that_does_not_know_the_pair_refuses_it() -> None:
     assert ids(look(probed(401, False))) == ["files-not-loaded"]
+
+
+@pytest.mark.parametrize(
+    "release, status, severity",
+    [
+        ("v1.20.2", 200, "will_break"),
+        ("v1.37.2", 401, "broken"),
+        (None, 401, "broken"),
+        (None, 200, "will_break"),
+    ],
+)
+def test_a_signature_that_is_refused_is_no_file_that_is_not_loaded(
+    release: t.Optional[str], status: int, severity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = replace(make_leaf(owner="client m1"), signature_hash="sha1")
+    monkeypatch.setattr(View, "leaf", property(lambda dummy: weak))
+    layer = Layer(kubeadm(release=release or "v1.28.4"))
+    if release is None:
+        monkeypatch.setattr(View, "release", None)
+    layer.more = {"probe": {**layer.facts()["probe"], "status": status, "accepted": status == 200}}
+    (found,) = look(layer).findings
+    assert (found.kind.id, found.severity) == ("weak-signature", severity)
 
 
 def test_a_client_ca_that_cannot_be_read_here_may_be_what_the_server_names() -> None:
