@@ -26,6 +26,7 @@ __all__ = ["Parts", "prepare"]
 FROM_DEBIAN = Path(__file__).resolve().parents[2] / "kubernetes" / "from-debian"
 COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubeadm", "kubectl", "kubelet")
 IN_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+METRICS_SERVER = f"{REGISTRY}/metrics-server/metrics-server:testbed"
 BASE = (
     *("ca-certificates", "conntrack", "ethtool", "iproute2", "iptables", "openssh-server", "procps", "python3"),
     *("socat", "util-linux"),
@@ -46,7 +47,7 @@ case $1 in inspecti | pull) ctr --namespace k8s.io images list --quiet | grep -q
 class Parts:
     """What nodes are made from; ``release`` is that of kubeadm and kubelet, and the tag of all images.
 
-    pause: the name of the image that holds a pod's namespaces.
+    pause: the name of the image that holds a pod's namespaces; metrics_server: that of metrics-server, if there is one.
     """
 
     rootfs: Path
@@ -54,6 +55,7 @@ class Parts:
     binaries: Path
     release: Release
     pause: str
+    metrics_server: str
 
 
 def _rootfs() -> Path:
@@ -115,6 +117,13 @@ def _images(rootfs: Path, binaries: Path, apiserver: Path, names: t.Mapping[str,
         # it has to do nothing
         write_image(building / "pause.tar", names["pause"], busybox, entrypoint=["/busybox", "sleep", "2147483647"])
         write_image(building / "etcd.tar", names["etcd"], _etcd(rootfs, binaries))
+        if (binaries / "metrics-server").exists():
+            write_image(
+                building / "metrics-server.tar",
+                METRICS_SERVER,
+                {"/metrics-server": binaries / "metrics-server"},
+                entrypoint=["/metrics-server"],
+            )
         for name, program in in_pods.items():
             write_image(building / f"{name}.tar", names[name], {f"/usr/local/bin/{name}": program})
     return folder
@@ -145,4 +154,4 @@ def prepare(release: Release) -> Parts:
     release = release_of(binaries / "kube-controller-manager")
     names = _names_of_images(binaries / "kubeadm", release)
     rootfs = _rootfs()
-    return Parts(rootfs, _images(rootfs, binaries, apiserver, names), binaries, release, names["pause"])
+    return Parts(rootfs, _images(rootfs, binaries, apiserver, names), binaries, release, names["pause"], METRICS_SERVER)
