@@ -17,6 +17,8 @@ from bed.shell import BedError
 __all__ = ["init", "join"]
 
 CONFIGURATION = "/etc/kubeadm.json"
+PATCHES = "/etc/kubeadm.patches"
+GRACE_SECONDS = 5
 PORT = 6443
 SOCKET = "/run/containerd/containerd.sock"
 
@@ -26,6 +28,19 @@ def _registration(node: Node, release: Release) -> dict[str, t.Any]:
     if release.kubeadm_api not in ("v1beta2", "v1beta3"):
         flags = [{"name": name, "value": value} for name, value in flags.items()]
     return {"name": node.name, "criSocket": release.socket_address(SOCKET), "kubeletExtraArgs": flags}
+
+
+def _patches(node: Node, release: Release) -> dict[str, t.Any]:
+    """Let kubeadm give kube-apiserver seconds to end, and not half a minute: there are a hundred restarts.
+
+    A kubelet that waits for the old pod waits for its whole grace period: kube-apiserver keeps its watches to the end.
+    """
+    if not release.waits_for_the_old_pod:
+        return {}
+    node.path(PATCHES).mkdir(exist_ok=True)
+    patch = {"spec": {"terminationGracePeriodSeconds": GRACE_SECONDS}}
+    (node.path(PATCHES) / "kube-apiserver+merge.json").write_text(json.dumps(patch), encoding="utf-8")
+    return {"patches": {"directory": PATCHES}}
 
 
 def _kubeadm(node: Node, *command: str, documents: t.Sequence[t.Mapping[str, t.Any]]) -> None:
@@ -44,6 +59,7 @@ def init(node: Node, release: Release) -> None:
             "kind": "InitConfiguration",
             "localAPIEndpoint": endpoint,
             "nodeRegistration": _registration(node, release),
+            **_patches(node, release),
         },
         {
             "apiVersion": f"kubeadm.k8s.io/{release.kubeadm_api}",
@@ -86,5 +102,6 @@ def join(node: Node, first: Node, release: Release) -> None:
             "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": PORT},
         },
         "nodeRegistration": _registration(node, release),
+        **_patches(node, release),
     }
     _kubeadm(node, "join", "--skip-phases=preflight", documents=[document])

@@ -157,6 +157,12 @@ class LiveMaster:
         )
         subset = {"addresses": [{"ip": address}], "ports": [{"port": port}]}
         self.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": [subset]})
+        # newer servers look there, and no controller-manager copies Endpoints into slices here
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        if self._status("GET", slices, {}, "")[0] == 200:
+            labels = {"kubernetes.io/service-name": metadata["name"]}
+            one = {"addressType": "IPv4", "endpoints": [{"addresses": [address]}], "ports": [{"port": port}]}
+            self.post(slices, {"metadata": {**metadata, "labels": labels}, **one})
         self.add_apiservice(group)
 
     def add_apiservice(self, group: str) -> None:
