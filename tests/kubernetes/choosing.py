@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The marks. `-m differs` chooses those that are worth their time on each release."""
     config.addinivalue_line("markers", "differs: what it shows differs from release to release")
     config.addinivalue_line("markers", "since(minor): only this release and newer ones can show it")
+    config.addinivalue_line("markers", "before(minor): only older releases than this one can show it")
 
 
 def _chosen(config: pytest.Config) -> Release:
@@ -37,6 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what the chosen release cannot show."""
     minor = _chosen(config).minor
     unfit = [item for item in items for mark in item.iter_markers("since") if minor < mark.args[0]]
+    unfit += [item for item in items for mark in item.iter_markers("before") if minor >= mark.args[0]]
     if unfit:
         config.hook.pytest_deselected(items=unfit)
         items[:] = [item for item in items if item not in unfit]

@@ -201,6 +201,7 @@ def test_a_stray_backup(kept: LiveMaster, look: Look) -> None:
     assert look(kept).ids == []
 
 
+@pytest.mark.before(23)
 def test_renewed_files_that_the_process_has_not_loaded(make_master: MakeMaster, look: Look) -> None:
     master = make_master("renewed")
     new = make_authority(name("front-proxy-ca"))
@@ -217,6 +218,7 @@ def test_renewed_files_that_the_process_has_not_loaded(make_master: MakeMaster, 
     assert look(master).ids == []
 
 
+@pytest.mark.before(23)
 def test_a_process_that_still_names_another_ca(make_master: MakeMaster, look: Look) -> None:
     master = make_master("named")
     master.trust(master.front_proxy, make_authority(name("front-proxy-ca-2")))
@@ -227,6 +229,7 @@ def test_a_process_that_still_names_another_ca(make_master: MakeMaster, look: Lo
     assert look(master).ids == []
 
 
+@pytest.mark.before(36)
 def test_quotation_marks_in_the_allowed_names(make_master: MakeMaster, look: Look) -> None:
     master = make_master("quoted", requestheader_allowed_names='""')
     assert look(master).ids == ["allowed-names-only-blank"]
@@ -283,6 +286,7 @@ def test_an_expired_ca_in_the_bundle(make_master: MakeMaster, look: Look) -> Non
     assert look(master).ids == []
 
 
+@pytest.mark.before(35)
 def test_one_ca_for_clients_too(make_master: MakeMaster, look: Look) -> None:
     master = make_master("shared")
     own = master.flags["requestheader-client-ca-file"]

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.ansible_run import Ansible
-from support.live import LiveMaster
+from support.live import CONFIG_MAP, PUBLISHED_CAS, LiveMaster
 
 __all__ = ["CONFIG_MAP", "PUBLISHED_CAS", "PUBLISHED_NAMES", "Look", "Verified", "verify"]
 
 VERIFY = "kubeops.aggregation_layer.verify"
 
-CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
-PUBLISHED_CAS, PUBLISHED_NAMES = "requestheader-client-ca-file", "requestheader-allowed-names"
+PUBLISHED_NAMES = "requestheader-allowed-names"
 
 
 @dataclass(frozen=True)
