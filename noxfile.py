@@ -39,7 +39,7 @@ from pins import (
     TYPES,
 )
 from places import CACHE, NAME, NAMESPACE
-from releases import NEWEST, RELEASES
+from releases import OLDEST, RELEASES
 from tree import known_files
 
 nox.needs_version = ">=2025.2.9"
@@ -83,7 +83,8 @@ for _core in CORES:
 def cluster(session: nox.Session) -> None:
     """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives.
 
-    All tests run on the newest release; on the oldest, those that show what differs.
+    All tests run on the oldest release, whose masters restart in a fifth of the time; on the newest, those that show
+    what differs.
     """
     box = Box(session, *TESTS_NEW)
     release = session.name.rpartition("-")[2]
@@ -91,7 +92,7 @@ def cluster(session: nox.Session) -> None:
     if reason := box.output("python", testbed, "--lacking").strip():
         leave_out(session, reason)
     box.run("python", testbed, "--prepare", f"--release={release}")
-    chosen = [] if release == NEWEST.short or session.posargs else ["-m", "differs"]
+    chosen = [] if release == OLDEST.short or session.posargs else ["-m", "differs"]
     box.pytest("tests/cluster", f"--release={release}", *chosen, f"--basetemp={box.root / 'pytest'}")
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from conftest import Cluster
 from cryptography import x509
 
 ROUTING = "    - --enable-aggregator-routing=true\n"
 PAIR = "front-proxy-client.crt"
+
+pytestmark = pytest.mark.differs
 
 
 def test_nothing_changes_but_routing(cluster: Cluster) -> None:

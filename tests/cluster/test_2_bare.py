@@ -32,6 +32,8 @@ FLAGS = {
     "enable-aggregator-routing": "true",
 }
 
+pytestmark = pytest.mark.differs
+
 
 @dataclass
 class Roll:

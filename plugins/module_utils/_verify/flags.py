@@ -137,7 +137,8 @@ def _names(view: View) -> t.Iterator[Finding]:
     elif not any(name.strip() for name in names):
         yield finding(NAMES_BLANK, view.where, _show(view, _NAMES), command=command)
     elif not all(name.strip() for name in names):
-        yield finding(NAME_BLANK, view.where, _show(view, _NAMES), when="1.36", command=command)
+        severity = "" if view.before("1.36") else BROKEN
+        yield finding(NAME_BLANK, view.where, _show(view, _NAMES), when="1.36", severity=severity, command=command)
 
 
 def judge_flags(view: View) -> t.Iterator[Finding]:

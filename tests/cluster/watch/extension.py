@@ -168,7 +168,8 @@ class SampleApiServer:
     def _start_etcd(self) -> str:
         port, peer = free_port(), free_port()
         url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
-        program = shutil.which("etcd")
+        own = self._bed.parts.binaries / "etcd"
+        program = str(own) if own.exists() else shutil.which("etcd")
         if program is None:
             raise BedError("etcd is not installed: on Debian, apt-get install etcd-server.")
         argv = [

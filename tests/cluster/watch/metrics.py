@@ -47,7 +47,7 @@ def _container(image: str) -> dict[str, t.Any]:
             "--kubelet-preferred-address-types=InternalIP",
             "--kubelet-use-node-status-port",
             "--kubelet-insecure-tls",
-            "--metric-resolution=10s",
+            "--metric-resolution=15s",
         ],
         "env": [
             {"name": "KUBERNETES_SERVICE_HOST", **host},
