@@ -137,11 +137,12 @@ def test_flunders_are_served_through_every_master(cluster: Cluster, roll: Roll, 
         )
         said = cluster.bed.kubectl("get", "flunders", node=master.node)
         assert "No resources found" in said
-    # the user came all the way: kubectl's certificate names kubernetes-admin of system:masters
+    # the user came all the way
+    expected = {cluster.bed.parts.release.administrators, "system:authenticated"}
     callers = flunders.callers()
     assert len(callers) >= 6
     assert {user for user, _groups in callers} == {"kubernetes-admin"}
-    assert all(set(groups) == {"system:masters", "system:authenticated"} for _user, groups in callers)
+    assert all(set(groups) == expected for _user, groups in callers)
 
 
 def test_an_object_made_through_one_master_is_seen_through_all(

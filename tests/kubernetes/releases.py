@@ -69,6 +69,11 @@ class Release:
         return ("--container-runtime=remote", "--container-runtime-endpoint=unix:///run/containerd/containerd.sock")
 
     @property
+    def administrators(self) -> str:
+        """The group of the user in kubeadm's admin.conf (PR 121305)."""
+        return "kubeadm:cluster-admins" if self.minor >= 29 else "system:masters"
+
+    @property
     def reads_files_at_once(self) -> bool:
         """Whether kube-apiserver watches its certificates with fsnotify; before, it looks once a minute (PR 104102)."""
         return self.minor >= 23

@@ -54,7 +54,8 @@ def _objects(address: str, port: int, authority: bytes) -> list[dict[str, t.Any]
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": readable},
         {
             "apiGroups": ["admissionregistration.k8s.io"],
-            "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+            # of webhooks and policies: newer releases have more kinds of them
+            "resources": ["*"],
             "verbs": readable,
         },
         {
