@@ -248,7 +248,7 @@ def types(session: nox.Session) -> None:
         config,
         "noxfile.py",
         *python_files(box, "tools"),
-        env={"MYPYPATH": "tests/tools"},
+        env={"MYPYPATH": "tests/tools:tests/kubernetes"},
     )
     folders = ("tools", "kubernetes", "sandbox", "real", "cluster", "bench")
     box.run(
