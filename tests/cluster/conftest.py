@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "real"), str(HERE.parent / "kuberne
 
 from bed.node import Node
 from bed.testbed import Testbed
-from choosing import (  # noqa: F401
+from choosing import (
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
@@ -31,6 +31,9 @@ from watch.client import Client
 from watch.extension import GROUP, SampleApiServer
 from watch.master import Master, wait_for
 from watch.playbook import CONFIGURE, Playbook, Run
+
+# what pytest finds here
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "release_under_test"]
 
 #: What a test wants to be said at the end of the session: numbers that are no verdict.
 remarks: list[str] = []

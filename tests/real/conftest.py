@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "sandbox"), str(HERE.parent / "kubernetes")]
 
 import programs
-from choosing import (  # noqa: F401
+from choosing import (
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
@@ -29,6 +29,9 @@ from support.ansible_run import Ansible, collections_for
 from support.apiserver import ApiServer, Etcd
 from support.live import LiveMaster
 from support.verified import Look, verify
+
+# what pytest finds here
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "release_under_test"]
 
 # The servers of the tests that run now: what they said is part of a failed test's report.
 running: list[ApiServer | Etcd] = []
