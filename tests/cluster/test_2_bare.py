@@ -145,7 +145,7 @@ def test_flunders_are_served_through_every_master(cluster: Cluster, roll: Roll, 
     assert all(set(groups) == expected for _user, groups in callers)
 
 
-# sample-apiserver of 1.37 refuses every write here ("not yet ready to handle request"); the layer hands it on all the same
+# sample-apiserver of 1.37 refuses every write here ("not yet ready to handle request"); it is handed on all the same
 @pytest.mark.before(37)
 def test_an_object_made_through_one_master_is_seen_through_all(
     cluster: Cluster, roll: Roll, flunders: SampleApiServer
