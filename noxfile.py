@@ -39,7 +39,7 @@ from pins import (
     TYPES,
 )
 from places import CACHE, NAME, NAMESPACE
-from releases import NEWEST, OLDEST, RELEASES
+from releases import OLDEST, RELEASES
 from tree import known_files
 
 nox.needs_version = ">=2025.2.9"
@@ -83,8 +83,7 @@ for _core in CORES:
 def cluster(session: nox.Session) -> None:
     """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives.
 
-    All tests run on the oldest release, whose masters restart in a fifth of the time; on the newest, those that show
-    what differs.
+    They run on the oldest release; on the newest only by hand so far, see CONTRIBUTING.md.
     """
     box = Box(session, *TESTS_NEW)
     release = session.name.rpartition("-")[2]
@@ -92,8 +91,7 @@ def cluster(session: nox.Session) -> None:
     if reason := box.output("python", testbed, "--lacking").strip():
         leave_out(session, reason)
     box.run("python", testbed, "--prepare", f"--release={release}")
-    chosen = [] if release == OLDEST.short or session.posargs else ["-m", "differs"]
-    box.pytest("tests/cluster", f"--release={release}", *chosen, f"--basetemp={box.root / 'pytest'}")
+    box.pytest("tests/cluster", f"--release={release}", f"--basetemp={box.root / 'pytest'}")
 
 
 nox.session(name=f"cluster-{OLDEST.short}", tags=["cluster"])(cluster)
@@ -161,9 +159,6 @@ def real(session: nox.Session) -> None:
 
 for _release in RELEASES:
     nox.session(name=f"real-{_release.short}", tags=["real"])(real)
-
-# late, so that not two clusters run at once
-nox.session(name=f"cluster-{NEWEST.short}", tags=["cluster"])(cluster)
 
 
 def built(box: Box) -> pathlib.Path:
