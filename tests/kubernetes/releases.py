@@ -74,11 +74,6 @@ class Release:
         return "kubeadm:cluster-admins" if self.minor >= 29 else "system:masters"
 
     @property
-    def reads_files_at_once(self) -> bool:
-        """Whether kube-apiserver watches its certificates with fsnotify; before, it looks once a minute (PR 104102)."""
-        return self.minor >= 23
-
-    @property
     def waits_for_the_old_pod(self) -> bool:
         """Whether the kubelet starts the new pod of a file when the old one has ended (PR 104743)."""
         return self.minor >= 23

@@ -108,7 +108,9 @@ def _etcd(rootfs: Path, binaries: Path) -> dict[str, Path]:
 def _images(rootfs: Path, binaries: Path, apiserver: Path, names: t.Mapping[str, str]) -> Path:
     """Make the images. apiserver: the kube-apiserver to take."""
     in_pods = {name: binaries / name for name in IN_PODS} | {"kube-apiserver": apiserver}
-    marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in in_pods.values()]
+    optional = (binaries / "etcd", binaries / "metrics-server")
+    sources = [*in_pods.values(), *(path for path in optional if path.exists())]
+    marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in sources]
     folder = named("images", *marks, str(rootfs), repr(sorted(names.items())))
     with built(folder) as building:
         if building is None:
