@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test sessions, the ones that take longest first. `make test` runs them two at a time; `make list` lists them.
+"""The test sessions: those that others wait for, then the longest ones. `make test` runs them two at a time.
+
+`make list` lists them.
 
 Every session works on a copy of what git knows, with virtual environments in a cache (tests/tools/box.py). So nox
 itself makes no environments, and nothing is written into the checkout.
@@ -39,7 +41,7 @@ from pins import (
     TYPES,
 )
 from places import CACHE, NAME, NAMESPACE
-from releases import OLDEST, RELEASES
+from releases import NEWEST, OLDEST, RELEASES
 from tree import known_files
 
 nox.needs_version = ">=2025.2.9"
@@ -63,27 +65,15 @@ def kubernetes(session: nox.Session) -> None:
     Box(session, *TESTS_NEW).run("tests/kubernetes/prepare", session.name.rpartition("-")[2])
 
 
-for _release in RELEASES:
-    nox.session(name=f"kubernetes-{_release.short}", tags=["kubernetes"])(kubernetes)
-
-
-def sanity(session: nox.Session) -> None:
-    """ansible-test sanity, without an ignore file."""
-    box = Box(session, *CORES[session.name.rpartition("-")[2]])
-    ignored = sorted((box.tree / "tests" / "sanity").glob("ignore*"))
-    if ignored:
-        session.error(f"There is an ignore file, {ignored[0].name}: put right what sanity finds instead.")
-    ansible_test(box, "sanity", "--junit")
-
-
-for _core in CORES:
-    nox.session(name=f"sanity-{_core}", tags=["sanity"])(sanity)
+def chosen(session: nox.Session, release: str) -> tuple[str, ...]:
+    """On the newest release all tests, on the others those that are marked as different there."""
+    return () if release == NEWEST.short or session.posargs else ("-m", "differs")
 
 
 def cluster(session: nox.Session) -> None:
     """Three real masters, made by kubeadm on this machine: what the collection does to them and what it survives.
 
-    They run on the oldest release; on the newest only by hand so far, see CONTRIBUTING.md.
+    On the newest release all of it, on the others what is marked as different there.
     """
     box = Box(session, *TESTS_NEW)
     release = session.name.rpartition("-")[2]
@@ -91,27 +81,7 @@ def cluster(session: nox.Session) -> None:
     if reason := box.output("python", testbed, "--lacking").strip():
         leave_out(session, reason)
     box.run("python", testbed, "--prepare", f"--release={release}")
-    box.pytest("tests/cluster", f"--release={release}", f"--basetemp={box.root / 'pytest'}")
-
-
-nox.session(name=f"cluster-{OLDEST.short}", tags=["cluster"])(cluster)
-
-
-@nox.session(tags=["units"])
-def units(session: nox.Session) -> None:
-    """Unit tests by ansible-test with the newest ansible-core, on the oldest and the newest Python that it knows.
-
-    On the ones between, the sanity tests import everything. All would take a third of the time of all sessions.
-    """
-    ansible_test(Box(session, *CORE_NEW), "units", only="ends")
-
-
-@nox.session(name=f"units-{OLDEST_CORE}", tags=["units"])
-def units_masters(session: nox.Session) -> None:
-    """Unit tests by ansible-test with the oldest ansible-core, on the oldest Python that a master may have."""
-    if NO_OLDEST_CORE:
-        leave_out(session, NO_OLDEST_CORE)
-    ansible_test(Box(session, *CORE_OLD), "units", only="first")
+    box.pytest("tests/cluster", f"--release={release}", f"--basetemp={box.root / 'pytest'}", *chosen(session, release))
 
 
 OLDEST_CORE_TARGETS = (
@@ -133,8 +103,45 @@ def integration(session: nox.Session) -> None:
     ansible_test(box, "integration", "--continue-on-error", *targets)
 
 
+# Two sessions run at a time, in this order. First what others need, with the quicker build ahead; then the clusters,
+# but not two at once, which is too much for two processors: the integration tests take longer than the shorter of them.
+for _release in (OLDEST, NEWEST):
+    nox.session(name=f"kubernetes-{_release.short}", tags=["kubernetes"])(kubernetes)
+nox.session(name=f"cluster-{OLDEST.short}", tags=["cluster"])(cluster)
+nox.session(name=f"integration-{NEWEST_CORE}", tags=["integration"])(integration)
+nox.session(name=f"cluster-{NEWEST.short}", tags=["cluster"])(cluster)
+if not NO_OLDEST_CORE:
+    nox.session(name=f"integration-{OLDEST_CORE}", tags=["integration"])(integration)
+
+
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity, without an ignore file."""
+    box = Box(session, *CORES[session.name.rpartition("-")[2]])
+    ignored = sorted((box.tree / "tests" / "sanity").glob("ignore*"))
+    if ignored:
+        session.error(f"There is an ignore file, {ignored[0].name}: put right what sanity finds instead.")
+    ansible_test(box, "sanity", "--junit")
+
+
 for _core in CORES:
-    nox.session(name=f"integration-{_core}", tags=["integration"])(integration)
+    nox.session(name=f"sanity-{_core}", tags=["sanity"])(sanity)
+
+
+@nox.session(tags=["units"])
+def units(session: nox.Session) -> None:
+    """Unit tests by ansible-test with the newest ansible-core, on the oldest and the newest Python that it knows.
+
+    On the ones between, the sanity tests import everything. All would take a third of the time of all sessions.
+    """
+    ansible_test(Box(session, *CORE_NEW), "units", only="ends")
+
+
+@nox.session(name=f"units-{OLDEST_CORE}", tags=["units"])
+def units_masters(session: nox.Session) -> None:
+    """Unit tests by ansible-test with the oldest ansible-core, on the oldest Python that a master may have."""
+    if NO_OLDEST_CORE:
+        leave_out(session, NO_OLDEST_CORE)
+    ansible_test(Box(session, *CORE_OLD), "units", only="first")
 
 
 @nox.session(name="units-old", tags=["units"])
@@ -154,7 +161,7 @@ def real(session: nox.Session) -> None:
     if "KUBEBUILDER_ASSETS" not in os.environ and not box.succeeds("tests/kubernetes/prepare", release):
         why = "what tests/kubernetes/prepare wants stands in the session's log"
         leave_out(session, f"there is no kube-apiserver {release} to test with; {why}")
-    box.pytest("tests/real", f"--release={release}")
+    box.pytest("tests/real", f"--release={release}", *chosen(session, release))
 
 
 for _release in RELEASES:

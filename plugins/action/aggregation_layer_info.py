@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (
     read_kubeconfig,
@@ -43,4 +43,4 @@ class ActionModule(MasterAction):
             return {**result, "failed": True, "changed": False, "msg": str(error), "spec": spec}
         except NoAnswer as problem:
             return {**result, **problem.as_result(), "spec": spec, **self.interpreter}
-        return {**result, **seen, "changed": False, "spec": spec, **self.interpreter}
+        return {**result, **seen, "changed": False, "spec": spec, **self.interpreter, **unshown(seen)}

@@ -23,6 +23,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.dep
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet import refuse_unread
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
@@ -94,10 +95,12 @@ class ActionModule(MasterAction):
         flags = read_flags(arguments["flags"])
         wishes, contents = read_files(arguments["files"], self._find_source, checking=self._task.check_mode)
         change = decide_change(master, flags, wishes, container=arguments["container"])
+        waits = arguments["wait"] and master.live
+        if waits:
+            refuse_unread(master, flags, changes=change.text is not None)
         result = {**self._report(master, change), **recovered}
         if seen["pending"] and self._task.check_mode:
             result.update(changed=True, recovered="A change that was cut off would be finished first.")
-        waits = arguments["wait"] and master.live
         if self._task.check_mode or (change.empty and not (waits and unproven(master, flags))):
             return result
         order = build_order(
@@ -159,7 +162,7 @@ class ActionModule(MasterAction):
         result: dict[str, t.Any] = {
             "changed": not change.empty,
             "reasons": [*change.reasons, *change.flag_reasons],
-            "files": [master.seen(wish.path).host for wish in change.files],
+            "files": [write.seen.host for write in change.files],
             "manifest_changed": change.text is not None,
             "restart": change.restart,
         }

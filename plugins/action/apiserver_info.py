@@ -9,7 +9,8 @@ import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_timeout
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._spec import take_spec
 
 _MODULE = "kubeops.aggregation_layer.apiserver_info"
@@ -24,9 +25,11 @@ class ActionModule(MasterAction):
         asked, spec = dict(self._task.args), {}
         try:
             spec = take_spec(asked)
+            # the master needs it before the plan reads all of it
+            read_timeout(spec)
             seen: t.Mapping[str, t.Any] = self.ask(_MODULE, asked, task_vars, read_observation)
         except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
         except NoAnswer as problem:
             return {**result, **problem.as_result(), "spec": spec, **self.interpreter}
-        return {**result, **seen, "changed": False, "spec": spec, **self.interpreter}
+        return {**result, **seen, "changed": False, "spec": spec, **self.interpreter, **unshown(seen)}

@@ -10,14 +10,13 @@ import os
 import shlex
 import tempfile
 import typing as t
+from dataclasses import replace
 
 from ansible import constants as C
 from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
@@ -28,13 +27,11 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._surveys import read_seen
 
 display = Display()
 
-# By this variable hosts tell which cluster they belong to.
-_CLUSTER = "front_proxy_cluster"
 # The variable that names the hosts, and options of the command line that the next call needs, too.
 _HOSTS = "front_proxy_hosts"
 _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
@@ -42,19 +39,8 @@ _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C
 
 
 def _seen(name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool) -> Seen:
-    found = plain(variables.get(arguments["observed_var"]) or {})
-    spec = found.get("spec") or {}
-    cluster = str(spec.get("cluster") or variables.get(_CLUSTER) or "kubernetes")
-    if found.get("failed") or found.get("unreachable"):
-        why = str(found.get("msg") or "no reason was given").strip()
-        return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
-    if not found:
-        return Seen(name, cluster, None, "it was not looked at", left_out=not active)
-    container = str(spec.get("container") or "kube-apiserver")
-    try:
-        return Seen(name, cluster, read_survey(found), "", container, smoke=read_smoke(variables, arguments))
-    except ContractError as error:
-        return Seen(name, cluster, None, f"what was registered is no result of aggregation_layer_info ({error})")
+    seen = read_seen(name, variables, arguments["observed_var"], active=active)
+    return replace(seen, smoke=read_smoke(variables, arguments)) if seen.facts else seen
 
 
 def _command(variables: t.Mapping[str, t.Any], pattern: str, extra: t.Mapping[str, t.Any]) -> Shell:

@@ -37,9 +37,43 @@ def front_proxy_failed(
     return failed
 
 
+def _why_down(name: str, variables: t.Mapping[str, t.Any], registered: t.Mapping[str, str]) -> str:
+    """Say why the server of a master does not serve after a change that was cut off is finished; empty if it does."""
+    observed = variables.get(registered["observed"])
+    if not variables.get(registered["recovered"]) or not observed or observed.get("root"):
+        return ""
+    probe = observed.get("probe")
+    if not probe:
+        why = "no kube-apiserver is running"
+    elif not probe["answers"]:
+        why = f"its kube-apiserver does not answer ({probe['error']})"
+    elif not probe["ready"] and probe["reload_hook"] is not None:
+        why = "its kube-apiserver says that it is not ready"
+    else:
+        return ""
+    return f"on {name} of the same cluster a change that was cut off has been finished, and {why}"
+
+
+def front_proxy_down(
+    members: t.Sequence[str],
+    hostvars: t.Mapping[str, t.Any],
+    registered: t.Mapping[str, str],
+    playing: t.Container[str],
+) -> list[str]:
+    """See front_proxy_down.yml beside this file."""
+    failed = [str(name) for name in members if name not in playing]
+    failed += front_proxy_failed([name for name in members if name in playing], hostvars, registered)
+    down = [_why_down(str(name), hostvars[name], registered) for name in members if name not in failed]
+    return [*(f"{name} of the same cluster failed" for name in failed), *filter(None, down)]
+
+
 class FilterModule:
     """Ansible's entry."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name the filters."""
-        return {"front_proxy_failed": front_proxy_failed, "front_proxy_summary": front_proxy_summary}
+        return {
+            "front_proxy_down": front_proxy_down,
+            "front_proxy_failed": front_proxy_failed,
+            "front_proxy_summary": front_proxy_summary,
+        }

@@ -22,7 +22,7 @@ __all__ = [
     "server_index",
 ]
 
-# Flags of kube-apiserver (1.20 to 1.36) that are booleans: without "=" they are true, and they never take the next word
+# Flags of kube-apiserver (1.20 to 1.37) that are booleans: without "=" they are true, and they never take the next word
 # (NoOptDefVal of github.com/spf13/pflag). A boolean that is not listed is known only by what follows it.
 BOOLEAN_FLAGS = frozenset(
     (
@@ -45,6 +45,7 @@ BOOLEAN_FLAGS = frozenset(
         "enable-logs-handler",
         "enable-priority-and-fairness",
         "enable-swagger-ui",
+        "encryption-provider-config-automatic-reload",
         "experimental-logging-sanitization",
         "help",
         "kubelet-https",

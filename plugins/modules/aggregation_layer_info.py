@@ -17,6 +17,8 @@ description:
     alone may read nothing. So no kubeconfig is needed, but for O(kubeconfig) on a master whose pair is not accepted.
   - Writes nothing. Needs nothing on the master but Python 3.8 or newer, and the rights of root.
   - Of a private key nothing is told but its mode and owner, and with which certificates it loads.
+  - Where a manifest or a command line holds what may be a secret, such as the value of a variable, the result is not
+    shown, at no verbosity. What is registered has it all the same, since the other modules need the manifest as it is.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
@@ -94,9 +96,15 @@ layer:
     - What the kube-apiserver of this master tells of the layer. Null if none runs, or there is no pair to ask with.
     - V(user) is who asked, V(status) what the first request gave, V(error) why it gave nothing.
     - V(published) is the data of the ConfigMap C(extension-apiserver-authentication).
-    - V(apiservices) lists those that lead to a Service, V(through) what they answer through this master, V(services)
-      where the Services of those that do not answer lead and whether that answers, V(unavailable) those that this
-      kube-apiserver itself counts as unavailable.
+    - V(apiservices) lists those that lead to a Service, V(through) what they answer through this master, and
+      V(unavailable) those that this kube-apiserver itself counts as unavailable.
+    - Of each APIService, V(marks) are the labels and annotations that name a product or a deployment, V(applied) is the
+      Service that C(kubectl apply) was last given, and V(setters) tells who holds which of its fields.
+    - V(services) tells where their Services lead, with V(replicas), what each endpoint answers when it is asked as
+      kube-apiserver asks it, by the front-proxy pair. For an APIService that does not answer it tells more.
+    - V(providers) lists Services of products that serve APIs of metrics, V(stuck) namespaces that do not end as not
+      all APIs could be discovered, and V(stale) the APIs that this kube-apiserver could not discover anew.
+    - V(kubeadm_config) is the version of the API in which kubeadm keeps its configuration. Null if there is none.
   returned: success
   type: dict
   sample:
@@ -119,11 +127,6 @@ without_user:
   returned: success
   type: int
   sample: 401
-kubelet_client_ca:
-  description: The file by which the kubelet of this master knows its clients. Null if that is not known.
-  returned: success
-  type: str
-  sample: /etc/kubernetes/pki/ca.crt
 public_keys:
   description: By path, the public keys (PEM) in the files of C(--service-account-key-file).
   returned: success

@@ -33,7 +33,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the manifest as text, and certificates by subject, fingerprint and dates. A key is never shown.
+      - Shows the manifest as text, and certificates by subject, fingerprint and dates. A key is never shown, nor what
+        may be a secret in the manifest, such as the value of a variable.
   idempotent:
     support: full
   safe_file_operations:
@@ -78,13 +79,15 @@ options:
         default: false
       mode:
         description:
-          - The permission bits, in octal digits. The default is V(0600) for a private key and V(0644) for everything
-            else.
+          - The permission bits, in octal digits. Without it a file that is there keeps mode and owners, if
+            kube-apiserver can read it and a private key is not open to all; else it gets V(0600) for a private key and
+            V(0644) for everything else, and an owner who lets kube-apiserver read it, whichever user it runs as.
         type: str
       owner:
         description:
-          - Whose it is to be. By default it stays whose it is, and a new one becomes whose the own key of
-            kube-apiserver is.
+          - Whose it is to be. By default it stays whose it is, if kube-apiserver can read it then. A new one becomes
+            whose the own key of kube-apiserver is, or, where that would not let it read or let others read a private
+            key, the user's whom kube-apiserver runs as.
         type: str
       group:
         description:
@@ -102,7 +105,8 @@ options:
     default: kube-apiserver
   wait:
     description:
-      - Whether to wait until kube-apiserver runs as wanted, and to go back if it does not.
+      - Whether to wait until kube-apiserver runs as wanted, and to go back if it does not. A change that no kubelet
+        would take up is refused then.
     type: bool
     default: true
   wait_timeout:
@@ -224,10 +228,11 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 

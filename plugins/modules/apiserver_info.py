@@ -17,6 +17,8 @@ description:
     C(system:masters).
   - Needs nothing on the master but Python 3.8 or newer, and the rights of root.
   - Of a private key nothing is told but its mode and owner, and with which certificate it loads.
+  - Where a manifest or a command line holds what may be a secret, such as the value of a variable, the result is not
+    shown, at no verbosity. What is registered has it all the same, since the other modules need the manifest as it is.
 extends_documentation_fragment:
   - kubeops.aggregation_layer._attributes
   - kubeops.aggregation_layer._attributes.actiongroup
@@ -84,7 +86,7 @@ format:
   description: The number of this result's shape. It changes when the shape does.
   returned: success
   type: int
-  sample: 2
+  sample: 3
 root:
   description: The prefix that was given; empty on a live master.
   returned: success
@@ -115,12 +117,14 @@ siblings:
       text: null
 process:
   description:
-    - The running kube-apiserver, with V(pid), V(argv), V(started) (seconds since the epoch), V(start_ticks), and
+    - The running kube-apiserver, with V(pid), V(user) (as whom it reads files, V(uid), V(gid), V(groups), and
+      V(overrides) if modes do not matter to it), V(argv), V(started) (seconds since the epoch), V(start_ticks), and
       V(mounts) (where the files come from, as the kernel tells it). Null if none runs.
   returned: success
   type: dict
   sample:
     pid: 447
+    user: {uid: 0, gid: 0, groups: [], overrides: true}
     argv: [kube-apiserver, --secure-port=6443]
     started: 1792000000.5
     start_ticks: 41766
@@ -128,11 +132,32 @@ process:
       - mount_point: /etc/kubernetes/pki
         source: /etc/kubernetes/pki
         device: "0:39"
+kubelet_client_ca:
+  description: The file by which the kubelet of this master knows its clients. Null if that is not known.
+  returned: success
+  type: str
+  sample: /etc/kubernetes/pki/ca.crt
+kubelets:
+  description:
+    - The kubelets that run here, and programs that may hold one, with V(pid), V(program), V(folder) (where static pods
+      are read; empty if nowhere, null if that is not known), V(told_by) (the flag or file that tells it) and V(reads)
+      (whether the manifest is among them; null if that is not known). Null if nothing could be known because of
+      O(root).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - pid: 312
+      program: kubelet
+      folder: /etc/kubernetes/manifests
+      told_by: /var/lib/kubelet/config.yaml
+      reads: true
 files:
   description:
-    - By path, the files that matter. Each has V(exists), and V(stamp), V(mode), V(uid), V(gid), V(owner), V(group),
-      V(links), V(is_link), V(kind), V(checksum), V(certificates) (PEM), V(in_container) (the running container sees
-      this very file), and for a private key V(loads_with) (the certificates that it fits).
+    - By path, the files that matter. Each has V(exists) and V(is_link), and V(stamp), V(mode), V(uid), V(gid),
+      V(owner), V(group), V(links), V(kind), V(checksum), V(certificates) (PEM), V(in_container) (the running container
+      sees this very file), V(readable) (the user of the running server can read it), and for a private key
+      V(loads_with) (the certificates that it fits).
   returned: success
   type: dict
   sample:
@@ -140,15 +165,48 @@ files:
       exists: true
       kind: certificates
       mode: "0644"
+identities:
+  description:
+    - By path, where each path leads that the manifest or the running server names. V(real) is the path with all links
+      followed, V(file) the file itself, as C(DEVICE:INODE), or null if nothing is there.
+  returned: success
+  type: dict
+  sample:
+    /etc/kubernetes/pki/front-proxy-ca.crt:
+      real: /etc/kubernetes/ssl/front-proxy-ca.crt
+      file: "2049:131"
 service_routing:
   description:
     - The evidence that the master itself can reach the address of a Service. Empty if there is none, null if nothing
       could be known because of O(root).
+    - Where the machine shows none, the Service C(kubernetes) is tried, and then the API is asked for DaemonSets that
+      run on this node, and for an APIService that answers.
   returned: success
   type: list
   elements: str
   sample:
     - the process kube-proxy runs
+network:
+  description:
+    - What lies between the running kube-apiserver and the Services. Null if nothing could be known because of O(root).
+    - V(environment) holds its proxy variables, the proxies without credentials, V(egress) what the file of
+      C(--egress-selector-config-file) says of the cluster (V(tunnel), V(direct), V(none) or V(unknown)), and V(pods)
+      the networks of pods that are known.
+    - V(traces) tells whether C(iptables-save) or C(nft) could be asked, V(api) whether the API could,
+      V(service_address) what came of trying the Service C(kubernetes), and V(left_unset) when this collection last
+      ended a change that left the manifest as it is now, and without C(--enable-aggregator-routing).
+  returned: success
+  type: dict
+  sample:
+    environment:
+      HTTPS_PROXY: http://proxy.example.com:3128
+      NO_PROXY: 127.0.0.1,localhost,10.96.0.0/12,10.244.0.0/16
+    egress: null
+    pods: [10.244.0.0/16]
+    traces: true
+    api: false
+    service_address: null
+    left_unset: null
 clock:
   description: The clock of the master, in seconds since the epoch.
   returned: success

@@ -198,6 +198,7 @@ reason:
     - not_yet_valid
     - wrong_common_name
     - wrong_usage
+    - no_usage
     - privileged_organization
     - weak_signature
     - renewal_due

@@ -99,10 +99,12 @@ waves:
     - [m1]
     - [m2]
 pending:
-  description: The masters on which a change was cut off, and is to be finished first.
+  description:
+    - The masters on which a change was cut off, and is to be finished first. In each list is at most one master of a
+      cluster; the lists are worked off in their order.
   returned: success
   type: list
-  elements: str
+  elements: list
   sample: []
 settled:
   description: Whether nothing is to be done on any of the masters, and nothing is refused.

@@ -15,19 +15,28 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import (
     LARGEST,
     ContractError,
     parse_json,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.hidden import (
+    hide_in_words,
+    holds_secrets,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError, printable
 
-__all__ = ["MasterAction", "NoAnswer"]
+__all__ = ["MasterAction", "NoAnswer", "unshown"]
 
+display = Display()
 T = t.TypeVar("T")
 
 # What a Python that is too old, or not whole, says.
 _OF_AN_OLD_PYTHON = ("SyntaxError", "ImportError", "ModuleNotFoundError", "zipimport.ZipImportError")
+# The verbosity (-vvv) from which on a connection shows what a command printed, and what it says where it must not.
+_SHOWS_ANSWERS = 3
+_CENSORED = "censored"
 _INTERPRETER = re.compile(r"/[\w./+-]{1,500}")
 
 
@@ -66,6 +75,18 @@ def _explain_silence(stderr: str) -> str:
     )
 
 
+def unshown(seen: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Give what keeps a result from being shown and logged if the manifest in it, or a command line, holds secrets.
+
+    seen: an observation, which the later steps need as it is; where it is registered, it stays whole.
+    """
+    texts = [seen["manifest"]["text"], *(sibling["text"] or "" for sibling in seen["siblings"])]
+    words = " ".join(seen["process"]["argv"]) if seen["process"] else ""
+    if hide_in_words(words) != words or any(holds_secrets(text) for text in texts if text):
+        return {"_ansible_no_log": True}
+    return {}
+
+
 class MasterAction(ActionBase):
     """An action that asks a master. Its result is built of what `ask` returns, and of nothing else that came back."""
 
@@ -86,7 +107,7 @@ class MasterAction(ActionBase):
         NoAnswer.
         """
         try:
-            done = self._execute_module(module_name=module, module_args=dict(arguments), task_vars=variables)
+            done = self._run_unheard(module, arguments, variables)
         except AnsibleConnectionFailure as error:
             raise NoAnswer(f"It cannot be reached: {error}", unreachable=True) from None
         except AnsibleError as error:
@@ -104,6 +125,35 @@ class MasterAction(ActionBase):
                 f"The answer of this master is not one that this release of the collection gives ({error}), and "
                 "nothing of it is used; look who has been on that host, and run again."
             ) from None
+
+    def _run_unheard(
+        self, module: str, arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any] | None
+    ) -> dict[str, t.Any]:
+        """Run a module such that the connection does not show what it printed: from -vvv on, ssh would.
+
+        Raises AnsibleConnectionFailure with the connection's own words.
+        """
+        contexts = [self._play_context, getattr(self._connection, "_play_context", None)]
+        if display.verbosity < _SHOWS_ANSWERS:
+            contexts = []
+        before = [context.no_log for context in contexts if context is not None]
+        try:
+            for context in contexts:
+                if context is not None:
+                    context.no_log = True
+            done: dict[str, t.Any] = self._execute_module(
+                module_name=module, module_args=dict(arguments), task_vars=variables
+            )
+            return done
+        except AnsibleConnectionFailure as error:
+            if not before or _CENSORED not in str(error):
+                raise
+        finally:
+            for context, no_log in zip((context for context in contexts if context is not None), before):
+                context.no_log = no_log
+        # what it says of itself is hidden then, too: have it say that once more, over nothing
+        self._low_level_execute_command(":", sudoable=False)
+        raise AnsibleConnectionFailure("the connection was lost while the module ran")
 
     @property
     def interpreter(self) -> dict[str, t.Any]:

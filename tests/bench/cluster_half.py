@@ -13,16 +13,22 @@ from pathlib import Path
 from community import CRYPTO, community_crypto, release
 from masters import real_masters
 from renewals import Renewal, measure_renewals
-from rerun import measure_rerun
+from rerun import Size, measure_rerun
 from rolls import Play, Rolls, measure_rolls
-from serials import serial_server
 from table import table
 from turns import Ratio, ratio
+from watch.serials import serial_server
 
 __all__ = ["cluster_as_text", "measure_cluster"]
 
 _PLAYBOOKS = ("collection", "by_hand")
 _EXTENSIONS = ("without", "with")  # an extension API server
+# What a run that changes nothing is compared with.
+_COMPARED = (
+    ("wall time / a pipelined ping", "wall", "pipelined"),
+    ("wall time / a ping", "wall", "ping"),
+    ("CPU of the controller / a pipelined ping", "cpu", "pipelined"),
+)
 
 
 def _span(lists: t.Iterable[t.Sequence[int]]) -> str:
@@ -39,12 +45,18 @@ def _first(play: Play, bare: t.Sequence[float]) -> dict[str, t.Any]:
     }
 
 
+def _floors(size: Size) -> dict[str, t.Any]:
+    return {
+        what: {name: asdict(found) for name, found in ratios.items()}
+        for what, ratios in (("wall", size.wall), ("cpu", size.cpu))
+    }
+
+
 def _again(play: Play) -> dict[str, t.Any]:
     if play.again is None or play.size is None:
         raise TypeError("measure_rolls measures these in its last round")
     return {
-        "wall": asdict(play.size.wall),
-        "cpu": asdict(play.size.cpu),
+        **_floors(play.size),
         "memory": play.size.memory["configure"] / play.size.memory["ping"],
         "trips": _span([play.again.trips]),
         "restarts": _span([play.again.starts]),
@@ -73,13 +85,13 @@ def measure_cluster(repeat: int, collection: Path) -> dict[str, t.Any]:
     crypto = community_crypto()
     with real_masters(collection, {CRYPTO: crypto}) as masters:
         rolls = measure_rolls(masters, repeat)
-        ping, verify = masters.runs.ping(), masters.runs.verify()
-        looks = {"without": measure_rerun(len(masters.masters), ping, verify, repeat)}
+        verify = masters.runs.verify()
+        looks = {"without": measure_rerun(len(masters.masters), masters.runs, verify, repeat)}
         with serial_server(masters):
             renewals = measure_renewals(masters, repeat)
-            looks["with"] = measure_rerun(len(masters.masters), ping, verify, repeat)
+            looks["with"] = measure_rerun(len(masters.masters), masters.runs, verify, repeat)
         releases = {"kube-apiserver": masters.release(), CRYPTO: release(crypto)}
-    verified = {name: {"wall": asdict(size.wall), "cpu": asdict(size.cpu)} for name, size in looks.items()}
+    verified = {name: _floors(size) for name, size in looks.items()}
     return {**_as_json(rolls, renewals), "verify": verified, "releases": releases}
 
 
@@ -94,8 +106,10 @@ def cluster_as_text(results: t.Mapping[str, t.Any]) -> str:
         row("first run: wall time / sum of the bare restarts", lambda name: Ratio(**first[name]["wall"])),
         row("first run: ssh round trips a master", lambda name: first[name]["trips"]),
         row("first run: restarts of each kube-apiserver", lambda name: first[name]["restarts"]),
-        row("run that changes nothing: wall time / a ping", lambda name: Ratio(**again[name]["wall"])),
-        row("run that changes nothing: CPU / a ping", lambda name: Ratio(**again[name]["cpu"])),
+        *(
+            (f"run that changes nothing: {title}", *(Ratio(**again[name][what][floor]) for name in _PLAYBOOKS))
+            for title, what, floor in _COMPARED
+        ),
         row("run that changes nothing: ssh round trips a master", lambda name: again[name]["trips"]),
         row("run that changes nothing: restarts", lambda name: again[name]["restarts"]),
     ]
@@ -106,8 +120,7 @@ def cluster_as_text(results: t.Mapping[str, t.Any]) -> str:
     ]
     verify = results["verify"]
     looked = [
-        (title, *(Ratio(**verify[name][what]) for name in _EXTENSIONS))
-        for title, what in (("wall time / a ping", "wall"), ("CPU of the controller / a ping", "cpu"))
+        (title, *(Ratio(**verify[name][what][floor]) for name in _EXTENSIONS)) for title, what, floor in _COMPARED
     ]
     trips = results["ping"]["trips"]
     return "\n".join(

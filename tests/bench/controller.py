@@ -14,10 +14,10 @@ from make_masters import Master, make_authorities, make_master
 from runs import NAME, ROOT, Runs
 from sshd import Server
 
-__all__ = ["Controller"]
+__all__ = ["MASTERS", "Controller"]
 
 # As in a real inventory: many hosts are many clusters, and a cluster has three masters.
-_MASTERS = 3
+MASTERS = 3
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
@@ -25,9 +25,9 @@ def _make_clusters(folder: Path, hosts: int) -> dict[str, list[Master]]:
     """Make bare masters, as many as hosts, and give them by the names of their clusters."""
     clusters: dict[str, list[Master]] = {}
     for number in range(hosts):
-        if number % _MASTERS == 0:
+        if number % MASTERS == 0:
             authorities = make_authorities(bare=True)
-        masters = clusters.setdefault(f"c{number // _MASTERS + 1}", [])
+        masters = clusters.setdefault(f"c{number // MASTERS + 1}", [])
         masters.append(make_master(folder / f"m{number + 1}", authorities=authorities))
     return clusters
 

@@ -16,12 +16,11 @@ from apiservers import watching
 from cost import BenchError, measure_time
 from cryptography import x509
 from masters import Masters
-from serials import presented
+from watch.playbook import DUE
+from watch.serials import presented
 
 __all__ = ["Renewal", "measure_renewals"]
 
-# A pair that lives for 365 days is due one second after it was made.
-_DUE = "front_proxy_renew_before=31535999s"
 _SECONDS = 180
 _PAUSE = 0.5
 # From 1.20 on, kube-apiserver looks every so many seconds whether its pair is a new one. Where in that time a renewal
@@ -54,7 +53,7 @@ class _Follower:
         while time.monotonic() < deadline:
             for master in self._masters.masters:
                 if master.name not in self.seen:
-                    serial = presented(self._masters, master)
+                    serial = presented(self._masters.client, master)
                     if serial is not None and serial != self._old:
                         self.seen[master.name] = serial
             if len(self.seen) == len(self._masters.masters):
@@ -71,12 +70,12 @@ def _serial(masters: Masters) -> int:
 
 def _measure(masters: Masters) -> Renewal:
     old = _serial(masters)
-    if wrong := [master.name for master in masters.masters if presented(masters, master) != old]:
+    if wrong := [master.name for master in masters.masters if presented(masters.client, master) != old]:
         raise BenchError(f"{', '.join(wrong)} did not present the pair that is there.")
     with watching(masters.networks) as starts:
         begin = time.monotonic()
         follower = _Follower(masters, old)
-        run = measure_time(masters.runs.configure("--extra-vars", _DUE)).wall
+        run = measure_time(masters.runs.configure("--extra-vars", DUE)).wall
         if not follower.done.wait(_SECONDS):
             raise BenchError(f"Only {', '.join(follower.seen) or 'no master'} presented the new pair in {_SECONDS} s.")
         if set(follower.seen.values()) != {_serial(masters)}:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible.release import __version__ as core
 from cluster_half import cluster_as_text
 from cost import BenchError
+from many import many_as_text
 from rerun import as_text
 
 __all__ = ["as_report", "check_markers", "described", "replace"]
@@ -46,7 +47,7 @@ def as_report(results: t.Mapping[str, t.Any]) -> str:
     if cluster:
         parts.append(cluster_as_text(cluster))
     if sandboxes:
-        parts.append(as_text(sandboxes))
+        parts += [as_text(sandboxes), many_as_text(results["many"])]
     return "\n".join(parts)
 
 

@@ -67,7 +67,7 @@ def _say(what: str, found: Sample) -> None:
 def _measure_again(masters: Masters, play: Play, command: Command, repeat: int) -> None:
     play.again = sample(masters, command)
     _say("again", play.again)
-    play.size = measure_rerun(len(masters.masters), masters.runs.ping(), command, repeat)
+    play.size = measure_rerun(len(masters.masters), masters.runs, command, repeat)
 
 
 def measure_rolls(masters: Masters, repeat: int) -> Rolls:

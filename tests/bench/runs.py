@@ -21,7 +21,9 @@ NAME = "kubeops.aggregation_layer"
 CONFIGURE = f"{NAME}.configure"
 VERIFY = f"{NAME}.verify"
 # The least that a play can do: one module, which does nothing, on every host.
-_PING = [{"hosts": "masters", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}]
+_PING: dict[str, t.Any] = {"hosts": "masters", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}
+# The least that a play with the role's own setting can do: one round trip a task.
+_PIPELINED = {**_PING, "vars": {"ansible_pipelining": True}}
 
 
 def hang_up(sockets: Path) -> None:
@@ -49,8 +51,8 @@ class Runs:
             linked.symlink_to(place)
         self._inventory = folder / "inventory.json"
         self._inventory.write_text(json.dumps(inventory, indent=1), encoding="utf-8")
-        self._ping = folder / "ping.yml"
-        self._ping.write_text(json.dumps(_PING), encoding="utf-8")
+        for name, play in (("ping", _PING), ("pipelined", _PIPELINED)):
+            (folder / f"{name}.yml").write_text(json.dumps([play]), encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         """Ansible's own settings, whatever those of the user are; what it writes, it writes here."""
@@ -70,8 +72,12 @@ class Runs:
         return Command(words, self._environment(), self.folder / "log", self.hang_up)
 
     def ping(self) -> Command:
-        """The floor: a play of one ping."""
-        return self.command(self._ping)
+        """A play of one ping."""
+        return self.command(self.folder / "ping.yml")
+
+    def pipelined(self) -> Command:
+        """The floor: a play of one ping with pipelining, which takes as many round trips as a task of the role."""
+        return self.command(self.folder / "pipelined.yml")
 
     def verify(self) -> Command:
         """The collection's look at what works; what it finds is no failure here."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "real"), str(HERE.parent / "kubernetes")]
+sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("real", "sandbox", "kubernetes"))]
 
 from bed.node import Node
 from bed.testbed import Testbed

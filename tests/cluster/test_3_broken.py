@@ -10,6 +10,8 @@ import typing as t
 import pytest
 from conftest import Cluster
 
+pytestmark = pytest.mark.differs
+
 BROKEN = {"no-such-flag": "1"}
 
 

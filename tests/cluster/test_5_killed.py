@@ -11,13 +11,20 @@ import typing as t
 
 import pytest
 from conftest import Cluster
+from watch.master import wait_for
 from watch.playbook import Run
 
-KILLS, CUTS = 20, 10
+# how often: on the newest release, and on the others
+KILLS, CUTS = (3, 2), (2, 1)
 
 # A flag that does no harm and can have another value in every test. With the same few manifests again and again, the
 # kubelet would wait for minutes before it starts a container another time.
 FLAG = "max-requests-inflight"
+
+
+def often(times: tuple[int, int]) -> list[t.Any]:
+    """The numbers of the newest release; the first ones are for the others, too."""
+    return [pytest.param(number, marks=pytest.mark.differs if number < times[1] else ()) for number in range(times[0])]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,8 @@ def interrupt(cluster: Cluster, run: Run, moment: float, how: t.Callable[[], Non
     time.sleep(max(0.0, run.started + moment - time.monotonic()))
     how()
     cluster.wait_until_ready()
-    assert cluster.is_clean(), [master.in_manifests for master in cluster.masters]
+    # a change that is under way goes on by itself; until its end the old manifest lies beside the new one, unread
+    wait_for(cluster.is_clean, "nothing but the manifests lies in their folders", seconds=360)
 
 
 def nothing_is_left(cluster: Cluster) -> bool:
@@ -60,7 +68,7 @@ def nothing_is_left(cluster: Cluster) -> bool:
     return not [path for path in paths if "/." in path or ("-backup/" in path and path.endswith(".key"))]
 
 
-@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("number", often(KILLS))
 def test_after_a_killed_controller_the_next_run_finishes(
     cluster: Cluster, roll_seconds: float, moments: random.Random, number: int
 ) -> None:
@@ -72,7 +80,7 @@ def test_after_a_killed_controller_the_next_run_finishes(
     assert nothing_is_left(cluster)
 
 
-@pytest.mark.parametrize("number", range(CUTS))
+@pytest.mark.parametrize("number", often(CUTS))
 def test_after_a_cut_connection_the_next_run_finishes(
     cluster: Cluster, change_seconds: float, moments: random.Random, number: int
 ) -> None:

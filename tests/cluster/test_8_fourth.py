@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import pytest
 from bed import kubeadm
 from conftest import Cluster
 from watch.extension import SampleApiServer
 from watch.master import wait_for
 
 
+@pytest.mark.differs
 def test_a_fourth_master_gets_the_same_ca_and_no_other_is_touched(
     configured: Cluster, flunders: SampleApiServer
 ) -> None:

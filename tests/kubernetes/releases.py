@@ -78,6 +78,12 @@ class Release:
         """Whether the kubelet starts the new pod of a file when the old one has ended (PR 104743)."""
         return self.minor >= 23
 
+    @property
+    def checks_serving_certificates(self) -> bool:
+        """Whether an APIService whose server has a certificate that its caBundle does not know is no longer Available
+        (PR 137157)."""
+        return self.minor >= 36
+
 
 def _first(path: Path, pattern: str) -> str:
     """What a file pins: the group of the first match."""

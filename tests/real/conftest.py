@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import typing as t
 from pathlib import Path
@@ -26,8 +27,10 @@ from choosing import (
 from make_masters import make_authorities
 from releases import Release
 from support.ansible_run import Ansible, collections_for
-from support.apiserver import ApiServer, Etcd
+from support.apiserver import LOOPBACK, ApiServer, Etcd
+from support.extension import Extension
 from support.live import LiveMaster
+from support.pasted import Paste, Shell
 from support.verified import Look, verify
 
 # what pytest finds here
@@ -122,6 +125,19 @@ def kubeadm(binaries: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def program(binaries: str) -> t.Callable[[str], str]:
+    """Give the path of a program of the release, such as kubectl."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name, path=binaries)
+        if found is None:
+            pytest.fail(f"{name} is neither beside kube-apiserver nor on PATH: put it there.")
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def collections_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which Ansible finds the collection."""
     return collections_for(tmp_path_factory.mktemp("collections"))
@@ -136,7 +152,9 @@ def ansible(collections_path: Path, tmp_path_factory: pytest.TempPathFactory) ->
 class MakeMaster(t.Protocol):
     """The type of the fixture ``make_master``."""
 
-    def __call__(self, name: str = "m1", *, of: LiveMaster | None = None, **flags: str | None) -> LiveMaster:
+    def __call__(
+        self, name: str = "m1", *, of: LiveMaster | None = None, address: str = LOOPBACK, **flags: str | None
+    ) -> LiveMaster:
         """Start a master as kubeadm makes it, with more flags; of: a master of the same cluster."""
 
 
@@ -148,7 +166,9 @@ def make_master(
     program = str(shutil.which("kube-apiserver", path=binaries))
     made: list[LiveMaster] = []
 
-    def make(name: str = "m1", *, of: LiveMaster | None = None, **flags: str | None) -> LiveMaster:
+    def make(
+        name: str = "m1", *, of: LiveMaster | None = None, address: str = LOOPBACK, **flags: str | None
+    ) -> LiveMaster:
         master = LiveMaster(
             program,
             tmp_path_factory.mktemp("live") / name,
@@ -156,11 +176,13 @@ def make_master(
             etcd=etcd,
             prefix=of.flags["etcd-prefix"] if of else etcd.prefix(),
             version=kubernetes_version,
+            address=address,
         )
         # nothing on this machine leads to the address of a Service
         routing = {"enable-aggregator-routing": "true"}
         master.set_flags({**routing, **{flag.replace("_", "-"): value for flag, value in flags.items()}})
         made.append(master)
+        master.start_kubelet()
         master.start()
         return master
 
@@ -169,9 +191,32 @@ def make_master(
     finally:
         for master in made:
             master.stop()
+            master.stop_kubelet()
 
 
 @pytest.fixture
 def look(ansible: Ansible, tmp_path: Path) -> Look:
     """Run the playbook."""
     return lambda *given, **variables: verify(ansible, tmp_path, *given, **variables)
+
+
+@pytest.fixture
+def address() -> str:
+    """An address of this machine that is no loopback one, which Endpoints may not have."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # nothing is sent: which of our addresses leads out of here?
+        return str(probe.getsockname()[0])
+
+
+@pytest.fixture
+def extension(address: str, tmp_path: Path) -> t.Iterator[Extension]:
+    """A server that works."""
+    server = Extension(address, tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def paste(ansible: Ansible, binaries: str, tmp_path: Path) -> Paste:
+    """Paste a fix into a shell on the machine that it names."""
+    return Shell(ansible, tmp_path, binaries).paste

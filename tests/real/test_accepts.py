@@ -19,6 +19,8 @@ from support.configured import Configured
 if t.TYPE_CHECKING:
     from conftest import MakeApiServer
 
+pytestmark = pytest.mark.differs
+
 AS_JANE = {"X-Remote-User": "jane"}
 # This check exists only in a server that was given both flags of the proxy client (kube-aggregator, since 1.20).
 RELOAD_CHECK = "[+]poststarthook/aggregator-reload-proxy-client-cert ok"

@@ -14,6 +14,8 @@ from make_masters import Master, make_cluster
 from support.ansible_run import Ansible
 from support.configured import Configured
 
+pytestmark = pytest.mark.differs
+
 
 @pytest.fixture
 def master(ansible: Ansible, tmp_path: Path) -> Master:

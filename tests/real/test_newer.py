@@ -17,6 +17,8 @@ from support.verified import Look
 if t.TYPE_CHECKING:
     from conftest import MakeMaster
 
+pytestmark = pytest.mark.differs
+
 
 @pytest.mark.since(23)
 def test_files_are_read_at_once(make_master: MakeMaster, look: Look) -> None:
@@ -55,6 +57,13 @@ def test_the_cas_that_are_loaded_are_told_in_every_version_of_tls(
     assert "process-not-as-manifest" in look(master).ids
 
 
+def test_a_server_with_an_address_of_ipv6_only(make_master: MakeMaster, look: Look) -> None:
+    master = make_master("six", address="::1", service_cluster_ip_range="fd00:10:96::/112")
+    assert look(master).ids == []
+    reached = look(master, front_proxy_smoke=True)
+    assert reached.ids == [] and "through six an extension API server saw" in " ".join(reached.output.split())
+
+
 @pytest.mark.since(32)
 def test_the_uid_of_a_user_has_a_header_too(make_master: MakeMaster, look: Look) -> None:
     master = make_master("uid", requestheader_uid_headers="X-Remote-Uid")
@@ -79,6 +88,27 @@ def test_a_server_that_lets_nobody_in_without_a_name(anonymous: str, make_master
         }
         path.write_text(json.dumps(document))
         master.set_flags({"authentication-config": str(path)})
+    master.restart()
+    assert look(master).ids == []
+
+
+@pytest.mark.since(30)
+def test_users_whose_tokens_somebody_else_signs(make_master: MakeMaster, look: Look) -> None:
+    """Structured authentication: the front proxy is one more way in, whatever the others are."""
+    master = make_master("issuer")
+    path = master.folder / "authentication.yaml"
+    document = {
+        "apiVersion": "apiserver.config.k8s.io/v1beta1",
+        "kind": "AuthenticationConfiguration",
+        "jwt": [
+            {
+                "issuer": {"url": "https://issuer.example.com", "audiences": ["kubernetes"]},
+                "claimMappings": {"username": {"claim": "sub", "prefix": "issuer:"}},
+            }
+        ],
+    }
+    path.write_text(json.dumps(document))
+    master.set_flags({"authentication-config": str(path)})
     master.restart()
     assert look(master).ids == []
 

@@ -20,6 +20,8 @@ from support.verified import CONFIG_MAP, PUBLISHED_CAS, PUBLISHED_NAMES, Look
 if t.TYPE_CHECKING:
     from conftest import MakeMaster
 
+pytestmark = pytest.mark.differs
+
 
 @pytest.fixture(scope="module")
 def healthy(make_master: MakeMaster) -> LiveMaster:

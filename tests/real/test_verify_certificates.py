@@ -116,3 +116,14 @@ def test_a_ca_that_ends_soon(make_master: MakeMaster, look: Look) -> None:
     ending = look(master)
     assert ending.ids == ["ca-expires-soon"], ending.output
     assert ending.findings[0]["when"] == f"{old.certificate.not_valid_after_utc:%Y-%m-%d}"
+
+
+def test_a_pair_that_is_its_own_authority(make_master: MakeMaster, look: Look) -> None:
+    master = make_master("itself")
+    own = (master.pki / "front-proxy-client.crt").read_text()
+    (master.pki / "front-proxy-ca.crt").write_text(own)
+    master.restart()
+    master.patch(CONFIG_MAP, {"data": {PUBLISHED_CAS: own}})
+    verified = look(master)
+    # the server takes it: nothing else is found
+    assert verified.ids == ["pair-vouches-for-itself"], verified.output

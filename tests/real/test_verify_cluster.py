@@ -17,6 +17,8 @@ from support.verified import CONFIG_MAP, PUBLISHED_CAS, Look
 if t.TYPE_CHECKING:
     from conftest import MakeMaster
 
+pytestmark = pytest.mark.differs
+
 
 def test_masters_with_different_cas(make_master: MakeMaster, look: Look) -> None:
     first = make_master("m1")

@@ -5,86 +5,15 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import socket
-import ssl
-import threading
 import time
 import typing as t
-from pathlib import Path
 
-import pytest
-from kubeadm_pki import issue, make_authority, name
+from support.extension import GROUP, Extension
 from support.service import free_port
-from support.verified import Look
+from support.verified import Look, wait_for_ids
 
 if t.TYPE_CHECKING:
     from conftest import MakeMaster
-
-GROUP = "thing.example.com"
-
-
-@pytest.fixture
-def address() -> str:
-    """An address of this machine that is no loopback one, which Endpoints may not have."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # nothing is sent: which of our addresses leads out of here?
-        return str(probe.getsockname()[0])
-
-
-class Extension:
-    """An extension API server that answers as it is told to, and asks every caller for a certificate."""
-
-    def __init__(self, address: str, folder: Path) -> None:
-        authority = make_authority(name("extension"))
-        issue(authority, name("extension"), hosts=["extension"]).write(folder, "extension")
-        self.status = 200
-        self.unwell_for = 0  # whose checks it answers with an error, by the serial number of the certificate
-        extension = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                found = self.connection.getpeercert()  # type: ignore[attr-defined]
-                # kube-apiserver's own check names its program; what it hands on from us does not
-                check = str(self.headers.get("User-Agent")).startswith("Go-http-client")
-                unwell = check and found and int(found["serialNumber"], 16) == extension.unwell_for
-                status = 500 if unwell else extension.status
-                group = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{GROUP}/v1", "resources": []}
-                failure = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "code": status}
-                body = json.dumps(group if status == 200 else failure).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_what: object) -> None:
-                """Say nothing."""
-
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(folder / "extension.crt", folder / "extension.key")
-        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
-        self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True)
-        self.port = int(self.server.server_address[1])
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def know(self, bundle: Path) -> None:
-        """Ask callers for a certificate that one of these CAs signed, so that it is seen whose it is."""
-        self.context.load_verify_locations(cafile=str(bundle))
-        self.context.verify_mode = ssl.CERT_OPTIONAL
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def extension(address: str, tmp_path: Path) -> t.Iterator[Extension]:
-    """A server that works."""
-    server = Extension(address, tmp_path)
-    yield server
-    server.stop()
 
 
 def test_one_that_is_not_there_and_then_silent(make_master: MakeMaster, look: Look, address: str) -> None:
@@ -96,16 +25,6 @@ def test_one_that_is_not_there_and_then_silent(make_master: MakeMaster, look: Lo
     master.register("ghost.example.com", address, free_port())
     (found,) = look(master).findings
     assert found["id"] == "extension-silent" and not found["front_proxy"], found
-
-
-def wait_for_ids(look: Look, masters: t.Sequence[t.Any], *ids: str) -> None:
-    """Look until just this is found: kube-apiserver checks an APIService again after a while."""
-    deadline = time.monotonic() + 120
-    while True:
-        verified = look(*masters)
-        if verified.ids == list(ids):
-            return
-        assert time.monotonic() < deadline, verified.output
 
 
 def test_one_that_answers_with_errors(make_master: MakeMaster, look: Look, address: str, extension: Extension) -> None:

@@ -101,8 +101,8 @@ def make_master(
     shared.cluster.write(pki, "ca")
     shared.etcd.write(pki / "etcd", "ca")
     write_key_pair(shared.service_accounts, pki, "sa")
-    # kubeadm does not name the loopback address; a test that starts this server here needs it.
-    hosts = [*SERVICE_NAMES, master.name, SERVICE_ADDRESS, address, "127.0.0.1"]
+    # kubeadm does not name the loopback addresses; a test that starts this server here needs it.
+    hosts = [*SERVICE_NAMES, master.name, SERVICE_ADDRESS, address, "127.0.0.1", "::1"]
     issue(shared.cluster, name("kube-apiserver"), hosts=hosts, kind=kind).write(pki, "apiserver")
     for authority, stem, common_name in (
         (shared.cluster, "apiserver-kubelet-client", "kube-apiserver-kubelet-client"),

@@ -39,16 +39,23 @@ page. What a finding explains besides is a note, not a finding. Words in capital
 # What stands in place of what is filled in.
 SHOWN = {
     "command": "ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
+    "prune": "ansible-playbook -i INVENTORY kubeops.aggregation_layer.prune",
     "verify": "ansible-playbook -i INVENTORY kubeops.aggregation_layer.verify",
     "new_pair": "run on HOST: kubeadm certs renew front-proxy-client, where kubeadm has the key of the CA; elsewhere "
     "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
+    "other_pair": "run on HOST: mv front-proxy-client.crt front-proxy-client.crt.old && mv front-proxy-client.key "
+    "front-proxy-client.key.old && kubeadm init phase certs front-proxy-client, where kubeadm has the key of the CA; "
+    "elsewhere run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure",
     "way": "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure -e "
     "front_proxy_aggregator_routing=true, where a master has no kube-proxy; else let it connect to ADDRESS (firewall)",
-    "mend": "chmod 0600 PATH",
+    "mend": "chown USER PATH && chmod 0600 PATH",
     "allow": """-e '{"front_proxy_allowed_names": ["NAME"]}'""",
     "allow_shared": """-e '{"front_proxy_allowed_names": ["NAME"], "front_proxy_allow_shared_ca": true}'""",
-    "fix": "wait a minute and look again (1.20 to 1.22 load files every 60 s); else restart kube-apiserver: move its "
-    "manifest out of its folder, and back after 30 s",
+    "remedy": "put PATH into the folder that the kubelet reads",
+    "fix": "run: ansible-playbook -i INVENTORY kubeops.aggregation_layer.configure -e "
+    """'{"front_proxy_allowed_names": ["NAME"]}'""",
+    "restart": "wait a minute and look again (1.20 to 1.22 load files every 60 s); else restart kube-apiserver: move "
+    "its manifest out of its folder, and back after 30 s",
 }
 
 

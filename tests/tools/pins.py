@@ -60,6 +60,12 @@ OLDEST_CORE, NEWEST_CORE = _OLDEST.line, _NEWEST.line
 NO_OLDEST_CORE = "" if _OLDEST_PYTHON else f"ansible-core {OLDEST_CORE} needs Python {' or '.join(_OLDEST.pythons)}"
 
 PYTEST = ("pytest==9.*", "hypothesis==6.*", "pytest-xdist==3.*")
+# The second opinion on manifests, for the unit tests. The first one has wheels for these Pythons; on others its tests
+# have no such tests (tests/unit/plugins/module_utils/manifest/test_second_opinion.py).
+SECOND_OPINION = (
+    "yaml-edit==0.2.*; python_version >= '3.10' and python_version < '3.15'",
+    "kubernetes-validate==1.37.*; python_version >= '3.10' and python_version < '3.15'",
+)
 NEWEST_LIBRARIES = ("cryptography==50.*", "pyOpenSSL==26.*", "PyYAML==6.*")
 # Debian 12's, the oldest that are supported
 OLDEST_LIBRARIES = ("cryptography==38.0.4", "pyOpenSSL==23.0.0", "PyYAML==6.*")
@@ -78,14 +84,14 @@ STYLE = Environment(
 # With the newest ansible-core and the newest Python for it.
 CORE_NEW = _with_newest(f"core-{NEWEST_CORE}")
 DEMO = _with_newest("demo", *NEWEST_LIBRARIES)
-TESTS_NEW = _with_newest("tests-new", *PYTEST, *NEWEST_LIBRARIES)
+TESTS_NEW = _with_newest("tests-new", *PYTEST, *SECOND_OPINION, *NEWEST_LIBRARIES)
 TYPES = _with_newest("types", *PYTEST, *NEWEST_LIBRARIES, "mypy==2.4.*", "types-PyYAML", *NOX.requirements)
 LINT = _with_newest("ansible-lint", "ansible-lint==26.10.*", "ansible-builder==3.2.*")
 DOCS = _with_newest("docs", "antsibull-docs==2.28.*")
 IMPORTER = _with_newest("galaxy-importer", "galaxy-importer==0.4.44")
 # With the oldest ansible-core and the oldest Python for it.
 CORE_OLD = Environment(f"core-{OLDEST_CORE}", (_OLDEST.requirement,), _OLDEST_PYTHON)
-TESTS_OLD = Environment("tests-old", (_OLDEST.requirement, *PYTEST, *OLDEST_LIBRARIES), _OLDEST_PYTHON)
+TESTS_OLD = Environment("tests-old", (_OLDEST.requirement, *PYTEST, *SECOND_OPINION, *OLDEST_LIBRARIES), _OLDEST_PYTHON)
 
 # By release line, the environments for ansible-test: the newest first.
 CORES = {NEWEST_CORE: CORE_NEW, **({} if NO_OLDEST_CORE else {OLDEST_CORE: CORE_OLD})}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .network import Network, network_reader
 from .readers import (
     DIGEST,
     Reader,
@@ -28,11 +29,14 @@ from .readers import (
 
 __all__ = [
     "FORMAT",
+    "Identity",
     "Manifest",
     "Mount",
     "Observation",
     "ObservedFile",
+    "ObservedKubelet",
     "ObservedProcess",
+    "ObservedUser",
     "Pending",
     "Probe",
     "Sibling",
@@ -45,7 +49,7 @@ __all__ = [
 ]
 
 #: Raised when the shape changes, so that nobody reads the result of another release of this collection.
-FORMAT = 2
+FORMAT = 3
 
 _MANIFEST = 1024 * 1024  # characters; a manifest has a few thousand
 _PEM = 256 * 1024
@@ -83,14 +87,38 @@ class Mount(t.TypedDict):
     device: str
 
 
+class ObservedUser(t.TypedDict):
+    """As whom a process reads files: numbers. overrides: modes do not matter to it (CAP_DAC_OVERRIDE and the like)."""
+
+    uid: int
+    gid: int
+    groups: t.List[int]
+    overrides: bool
+
+
 class ObservedProcess(t.TypedDict):
     """The running kube-apiserver. started: in seconds since the epoch; start_ticks: in clock ticks since boot."""
 
     pid: int
+    user: ObservedUser
     argv: t.List[str]
     start_ticks: int
     started: float
     mounts: t.List[Mount]
+
+
+class ObservedKubelet(t.TypedDict):
+    """A kubelet that runs, or a program that may hold one. See `_master/kubelet.py`.
+
+    folder: where it reads static pods, as it calls that place: empty if nowhere, None if that is not known; told_by:
+    the flag or file that tells it; reads: whether the manifest is one of them, None if that is not known.
+    """
+
+    pid: int
+    program: str
+    folder: t.Optional[str]
+    told_by: str
+    reads: t.Optional[bool]
 
 
 class _AnyFile(t.TypedDict):
@@ -101,13 +129,15 @@ class _AnyFile(t.TypedDict):
 class ObservedFile(_AnyFile, total=False):
     """A file. Where it does not exist, all else is missing.
 
-    stamp: names one state of it; mode: ``"0644"``; owner, group: their names, or numbers as texts; links: hard ones;
+    readable: whether the running server's user can read it (None: that could not be tried); stamp: names one state of
+    it; mode: ``"0644"``; owner, group: their names, or numbers as texts; links: hard ones;
     kind: ``certificates``, ``private_key``, ``other`` or ``unreadable``; certificates: PEM blocks; checksum: SHA-256,
     None for a private key; in_container: whether the running server sees this very file (None: nothing runs);
     loads_with: for a private key the paths of the certificates with which it is a pair.
     """
 
     stamp: str
+    readable: t.Optional[bool]
     mode: str
     uid: int
     gid: int
@@ -119,6 +149,13 @@ class ObservedFile(_AnyFile, total=False):
     checksum: t.Optional[str]
     in_container: t.Optional[bool]
     loads_with: t.List[str]
+
+
+class Identity(t.TypedDict):
+    """Where a path leads. real: with all links followed; file: ``DEVICE:INODE``, None if nothing is there."""
+
+    real: str
+    file: t.Optional[str]
 
 
 class Probe(t.TypedDict):
@@ -149,8 +186,12 @@ class Observation(t.TypedDict):
     manifest: Manifest
     siblings: t.List[Sibling]
     process: t.Optional[ObservedProcess]
+    kubelet_client_ca: t.Optional[str]
+    kubelets: t.Optional[t.List[ObservedKubelet]]
     files: t.Dict[str, ObservedFile]
+    identities: t.Dict[str, Identity]
     service_routing: t.Optional[t.List[str]]
+    network: t.Optional[Network]
     clock: float
     clock_skew: t.Optional[float]
     probe: t.Optional[Probe]
@@ -170,19 +211,33 @@ _sibling: Reader[Sibling] = record(
     Sibling, name=text(255, r"[^/\0]+"), size=integer(0, 2**63), text=nullable(text(_MANIFEST))
 )
 _mount: Reader[Mount] = record(Mount, mount_point=path(), source=text(4096), device=text(40))
+_number = integer(0, 2**32 - 1)
+_user: Reader[ObservedUser] = record(
+    ObservedUser, uid=_number, gid=_number, groups=listed(_number, 100000), overrides=truth
+)
 _process: Reader[ObservedProcess] = record(
     ObservedProcess,
     pid=integer(1, 2**31),
+    user=_user,
     argv=listed(text(128 * 1024), 2000),
     start_ticks=integer(0, 2**63),
     started=_SECONDS,
     mounts=listed(_mount, 1000),
+)
+_kubelet: Reader[ObservedKubelet] = record(
+    ObservedKubelet,
+    pid=integer(1, 2**31),
+    program=text(100),
+    folder=nullable(text(4096)),
+    told_by=text(4096),
+    reads=nullable(truth),
 )
 _any_file: Reader[_AnyFile] = record(_AnyFile, exists=truth, is_link=truth)
 _existing_file: Reader[ObservedFile] = record(
     ObservedFile,
     within=_any_file,
     stamp=text(100, r"[0-9]{1,20}:[0-9]{1,20}:-?[0-9]{1,20}:-?[0-9]{1,20}"),
+    readable=nullable(truth),
     mode=mode(),
     uid=_ID,
     gid=_ID,
@@ -217,6 +272,8 @@ read_probe: Reader[Probe] = record(
 )
 read_pending_note: Reader[Pending] = record(Pending, started=text(40, r"[0-9TZ:-]+"))
 
+_identity: Reader[Identity] = record(Identity, real=path(), file=nullable(text(50, r"[0-9]{1,20}:[0-9]{1,20}")))
+
 #: Reads all of it. Raises ContractError.
 observation_reader: Reader[Observation] = record(
     Observation,
@@ -225,8 +282,12 @@ observation_reader: Reader[Observation] = record(
     manifest=_manifest,
     siblings=listed(_sibling, 2000),
     process=nullable(_process),
+    kubelet_client_ca=nullable(path()),
+    kubelets=nullable(listed(_kubelet, 20)),
     files=table(path(), read_file, _FILES),
+    identities=table(path(), _identity, _FILES),
     service_routing=nullable(listed(text(300), 20)),
+    network=nullable(network_reader),
     clock=_SECONDS,
     clock_skew=nullable(number(-1e12, 1e12)),
     probe=nullable(read_probe),

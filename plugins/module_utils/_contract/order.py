@@ -14,7 +14,7 @@ import typing as t
 
 from .readers import DIGEST, Reader, integer, listed, mode, nullable, number, parse_json, path, record, table, text
 
-__all__ = ["Goal", "NewFile", "Order", "goal_reader", "read_order", "write_order"]
+__all__ = ["Goal", "NewFile", "Order", "Reading", "goal_reader", "read_order", "write_order"]
 
 _ID = nullable(integer(-1, 2**32 - 1))
 _WORD = text(4096)
@@ -38,13 +38,23 @@ class NewFile(t.NamedTuple):
     seen: t.Optional[str] = None
 
 
+class Reading(t.NamedTuple):
+    """Who must be able to read the files: the numbers of a user, its group and its further groups."""
+
+    uid: int
+    gid: int
+    groups: t.Tuple[int, ...]
+
+
 class Order(t.NamedTuple):
     """One change of one master.
 
     manifest: path; manifest_seen: SHA-256 of the text that was observed; manifest_text: the new text, or None;
     bundle, certificate, key: the paths on the host that the flags will name (None: not named), which must load;
+    reader: as whom kube-apiserver reads them, None if that need not be tried;
     flags, pod, container: see serving.Expectation; user_header, group_header: see probe.Pair; wait: seconds to wait
-    for the server, 0 for not at all; lock_timeout: seconds to wait for another run.
+    for the server, 0 for not at all; lock_timeout: seconds to wait for another run; client_ca: the path on the host of
+    the file of --client-ca-file, by which the cluster is known again, None where no flag names one.
     """
 
     manifest: str
@@ -61,6 +71,8 @@ class Order(t.NamedTuple):
     container: str
     wait: float
     lock_timeout: float
+    reader: t.Optional[Reading] = None
+    client_ca: t.Optional[str] = None
 
 
 class Goal(t.TypedDict):
@@ -88,12 +100,20 @@ class _File(t.TypedDict):
     seen: t.Optional[str]
 
 
+class _Reading(t.TypedDict):
+    uid: int
+    gid: int
+    groups: t.List[int]
+
+
 class _Order(Goal):
     manifest: str
     manifest_seen: str
     manifest_text: t.Optional[str]
     files: t.List[_File]
+    reader: t.Optional[_Reading]
     lock_timeout: float
+    client_ca: t.Optional[str]
 
 
 #: Reads what a server is to be. Raises ContractError.
@@ -120,6 +140,8 @@ _file: Reader[_File] = record(
     group=nullable(_WORD),
     seen=nullable(text(100)),
 )
+_number = integer(0, 2**32 - 2)
+_reading: Reader[_Reading] = record(_Reading, uid=_number, gid=_number, groups=listed(_number, 100000))
 _order: Reader[_Order] = record(
     _Order,
     within=goal_reader,
@@ -127,14 +149,17 @@ _order: Reader[_Order] = record(
     manifest_seen=text(64, DIGEST),
     manifest_text=nullable(text(2 * 1024 * 1024)),
     files=listed(_file, 100),
+    reader=nullable(_reading),
     lock_timeout=number(0, 1e6),
+    client_ca=nullable(path()),
 )
 
 
 def write_order(order: Order) -> str:
     """Write an order as the text that the module ``apiserver`` takes."""
     files = [{**file._asdict(), "content": file.content.decode(), "mode": f"{file.mode:04o}"} for file in order.files]
-    return json.dumps({**order._asdict(), "flags": dict(order.flags), "files": files})
+    reader = order.reader and order.reader._asdict()
+    return json.dumps({**order._asdict(), "flags": dict(order.flags), "files": files, "reader": reader})
 
 
 def read_order(document: str) -> Order:
@@ -158,6 +183,8 @@ def read_order(document: str) -> Order:
         manifest_seen=told["manifest_seen"],
         manifest_text=told["manifest_text"],
         files=files,
+        reader=told["reader"]
+        and Reading(told["reader"]["uid"], told["reader"]["gid"], tuple(told["reader"]["groups"])),
         bundle=told["bundle"],
         certificate=told["certificate"],
         key=told["key"],
@@ -168,4 +195,5 @@ def read_order(document: str) -> Order:
         container=told["container"],
         wait=told["wait"],
         lock_timeout=told["lock_timeout"],
+        client_ca=told["client_ca"],
     )

@@ -10,6 +10,17 @@ from __future__ import annotations
 
 import typing as t
 
+from .cluster import (
+    Provider,
+    Replica,
+    Setter,
+    Stuck,
+    marks_reader,
+    provider_reader,
+    replica_reader,
+    setter_reader,
+    stuck_reader,
+)
 from .observation import Observation, observation_reader, status
 from .readers import NAME, Reader, integer, listed, nullable, path, record, table, text, truth
 
@@ -63,7 +74,11 @@ class ServiceReference(t.TypedDict):
 
 
 class ApiService(t.TypedDict):
-    """An APIService with a Service behind it. ca_bundle: base64 of PEM; available: the status of that condition."""
+    """An APIService with a Service behind it. ca_bundle: base64 of PEM; available: the status of that condition.
+
+    marks: the labels and annotations of `cluster.MARKS` that it has; applied: NAMESPACE/NAME of the Service that
+    ``kubectl apply`` was last given for it; setters: who wrote it.
+    """
 
     name: str
     group: str
@@ -74,6 +89,9 @@ class ApiService(t.TypedDict):
     available: t.Optional[str]
     reason: str
     message: str
+    marks: t.Dict[str, str]
+    applied: t.Optional[str]
+    setters: t.List[Setter]
 
 
 class Answered(t.TypedDict):
@@ -92,7 +110,11 @@ class Pod(t.TypedDict):
 
 
 class Behind(t.TypedDict):
-    """A Service whose APIService does not answer. status: of the request for it; endpoints: ADDRESS:PORT each."""
+    """The Service of an APIService. status: of the request for it; endpoints: ADDRESS:PORT each.
+
+    marks: as of an APIService; replicas: those of its endpoints that were asked one by one. The rest is only there if
+    its APIService does not answer: pods, and what came of trying its address and one of its endpoints.
+    """
 
     status: t.Optional[int]
     type: str
@@ -101,6 +123,8 @@ class Behind(t.TypedDict):
     pods: t.List[Pod]
     address_error: t.Optional[str]
     endpoint_error: t.Optional[str]
+    marks: t.Dict[str, str]
+    replicas: t.List[Replica]
 
 
 class Dialled(t.TypedDict):
@@ -111,7 +135,12 @@ class Dialled(t.TypedDict):
 
 
 class Layer(t.TypedDict):
-    """What the running server told of the aggregation layer; see `_master/layer.py`."""
+    """What the running server told of the aggregation layer; see `_master/layer.py`.
+
+    providers: Services of products that can serve APIs of metrics; stuck: namespaces that do not end; stale: the
+    GROUP/VERSION that it could not discover anew; kubeadm_config: the version of the API in which kubeadm keeps its
+    configuration (``v1beta4``), None if there is none.
+    """
 
     user: str
     status: t.Optional[int]
@@ -122,12 +151,15 @@ class Layer(t.TypedDict):
     services: t.Dict[str, Behind]
     through: t.Dict[str, Answered]
     kubernetes_service: t.Optional[Dialled]
+    providers: t.List[Provider]
+    stuck: t.List[Stuck]
+    stale: t.List[str]
+    kubeadm_config: t.Optional[str]
 
 
 class Survey(Observation):
     """An observation, and more. What each key means stands in the documentation of aggregation_layer_info."""
 
-    kubelet_client_ca: t.Optional[str]
     ca_key_fits: t.List[str]
     public_keys: t.Dict[str, t.List[str]]
     key_fits: t.Dict[str, t.List[str]]
@@ -149,6 +181,9 @@ _apiservice: Reader[ApiService] = record(
     available=nullable(text(100)),
     reason=text(1024),
     message=_ERROR,
+    marks=marks_reader,
+    applied=nullable(_NAMESPACED),
+    setters=listed(setter_reader, 50),
 )
 _answered: Reader[Answered] = record(Answered, status=nullable(status), body=_ERROR, error=nullable(_ERROR))
 _pod: Reader[Pod] = record(Pod, name=_NAME, arguments=listed(text(4096), 100))
@@ -161,6 +196,8 @@ _behind: Reader[Behind] = record(
     pods=listed(_pod, 100),
     address_error=nullable(_ERROR),
     endpoint_error=nullable(_ERROR),
+    marks=marks_reader,
+    replicas=listed(replica_reader, 50),
 )
 _dialled: Reader[Dialled] = record(Dialled, address=text(200), error=nullable(_ERROR))
 
@@ -182,13 +219,16 @@ _layer: Reader[Layer] = record(
     services=table(_NAMESPACED, _behind, _APISERVICES),
     through=table(_NAME, _answered, _APISERVICES),
     kubernetes_service=nullable(_dialled),
+    providers=listed(provider_reader, 200),
+    stuck=listed(stuck_reader, 100),
+    stale=listed(text(510, f"{NAME}/{NAME}"), _APISERVICES),
+    kubeadm_config=nullable(text(50, "v[a-z0-9]+")),
 )
 _paths = listed(path(), 5000)
 _public_key = text(64 * 1024, r"(?s)-----BEGIN (RSA )?PUBLIC KEY-----\n.*\n")
 _survey: Reader[Survey] = record(
     Survey,
     within=observation_reader,
-    kubelet_client_ca=nullable(path()),
     ca_key_fits=_paths,
     public_keys=table(path(), listed(_public_key, 100), 100),
     key_fits=table(path(), _paths, 100),

@@ -10,12 +10,12 @@ import typing as t
 
 from .._argv import RENAMED_SERVER, Flag, flags_in
 from .errors import ManifestError
+from .misread import misread
+from .text import shorten
 
 __all__ = ["find_server", "parse_flags"]
 
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "csh", "tcsh", "fish"))
-
-_VARIABLE_LENGTH = 40
 
 
 def find_server(command: t.Sequence[str], args: t.Sequence[str], container: str, where: str) -> int:
@@ -30,7 +30,7 @@ def find_server(command: t.Sequence[str], args: t.Sequence[str], container: str,
     for item in before:
         if posixpath.basename(item) in _SHELLS:
             raise ManifestError(
-                f"{where} starts kube-apiserver through a shell ({_shorten(item)}) in container {container}, so its "
+                f"{where} starts kube-apiserver through a shell ({shorten(item)}) in container {container}, so its "
                 "flags are text inside a script and cannot be changed safely; start the server directly, or set the "
                 "flags where that script is made."
             )
@@ -41,7 +41,7 @@ def find_server(command: t.Sequence[str], args: t.Sequence[str], container: str,
                 "flags; write kube-apiserver and its flags into command."
             )
         raise ManifestError(
-            f"{where} starts {_shorten(argv[0])} in container {container} and no item of command or args is "
+            f"{where} starts {shorten(argv[0])} in container {container} and no item of command or args is "
             "kube-apiserver, so it is unclear which flags reach the server; name the right container."
         )
     return server
@@ -67,8 +67,11 @@ def _server_index(argv: t.Sequence[str], has_command: bool) -> t.Optional[int]:
 def parse_flags(argv: t.Sequence[str], start: int, container: str, where: str) -> t.Tuple[Flag, ...]:
     """Return the server's flags in their order; `argv` is command + args, `start` what find_server() says.
 
-    Raises ManifestError for an item "--", after which nothing is a flag.
+    Raises ManifestError for an item "--", after which nothing is a flag, and for one that the server misreads.
     """
+    wrong = misread(argv, start=start)
+    if wrong:
+        raise ManifestError(f"{where}, container {container}: {wrong}.")
     found = flags_in(argv, start=start)
     taken = {flag.last for flag in found}
     if any(item == "--" and index not in taken for index, item in enumerate(argv) if index >= start):
@@ -77,7 +80,3 @@ def parse_flags(argv: t.Sequence[str], start: int, container: str, where: str) -
             "flag for kube-apiserver; remove that item."
         )
     return tuple(found)
-
-
-def _shorten(item: str) -> str:
-    return item if len(item) <= _VARIABLE_LENGTH else item[:_VARIABLE_LENGTH] + "…"

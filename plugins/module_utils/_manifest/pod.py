@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 DEFAULT_CONTAINER = "kube-apiserver"
+# What the API shows of a static pod, and its manifest does not say.
+_OF_THE_API = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def locate(text: str, *, container: str, where: str) -> Located:
             f"{where} sets metadata.uid, and with it the kubelet takes a changed manifest for the same pod and ignores "
             "new flags (1.31 and newer); remove metadata.uid."
         )
+    annotations = _annotations(reader, metadata)
+    _refuse_copy(reader, root, annotations)
     spec = reader.mapping(root, "spec", "")
     if spec is None:
         raise ManifestError(
@@ -134,7 +138,7 @@ def locate(text: str, *, container: str, where: str) -> Located:
         argv=tuple(argv),
         flags=flags,
         mounts=read_mounts(reader, spec, node, path, flags),
-        annotations=_annotations(reader, metadata),
+        annotations=annotations,
         where=where,
     )
     volumes = tuple(
@@ -187,6 +191,23 @@ def _pod_document(document: Document, where: str) -> Node:
     raise ManifestError(
         f"{where} is no Pod of v1 (it has {' and '.join(said)}); put the API server's pod manifest there."
     )
+
+
+def _refuse_copy(reader: Reader, root: Node, annotations: t.Mapping[str, str]) -> None:
+    """Raise ManifestError for what was read out of the API: what the kubelet makes of a manifest is none.
+
+    Source: ConfigMirrorAnnotationKey and ConfigSourceAnnotationKey of pkg/kubelet/types/pod_update.go; kubeadm writes
+    an empty status.
+    """
+    found = [f"the annotation {name}" for name in _OF_THE_API if name in annotations]
+    status = reader.get(root, "status", "")
+    if status is not None and is_mapping(status) and entries(status):
+        found.append("a status")
+    if found:
+        raise ManifestError(
+            f"{reader.where} is a copy from the API, for it has {' and '.join(found)}: it is not what runs, and "
+            "a kubelet takes no such file for a manifest of its own; put the pod's own manifest there."
+        )
 
 
 def _find_container(reader: Reader, spec: Node, container: str) -> Node:

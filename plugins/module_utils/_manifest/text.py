@@ -9,7 +9,7 @@ import typing as t
 
 from .errors import DEFAULT_WHERE, ManifestError
 
-__all__ = ["MAX_BYTES", "decode"]
+__all__ = ["MAX_BYTES", "decode", "shorten"]
 
 #: Largest manifest that is looked at, in bytes. A kubelet reads up to 10 MiB (pkg/kubelet/config/file.go); real ones
 #: have 4 KiB.
@@ -48,3 +48,8 @@ def decode(data: bytes, where: str = DEFAULT_WHERE) -> str:
             f"{where} is no UTF-8 text (the byte at offset {exc.start} does not belong there); put the API server's "
             "pod manifest there, saved as UTF-8."
         ) from None
+
+
+def shorten(item: str, *, longest: int = 40) -> str:
+    """Return an item of a command line for a message: of a long one its first characters, and a sign for the rest."""
+    return item if len(item) <= longest else item[:longest] + "…"

@@ -21,6 +21,7 @@ __all__ = ["PARTIAL_CHAIN", "Answer", "Api", "load_pair"]
 PARTIAL_CHAIN = 0x80000
 # Above any list of APIServices or metrics of a large cluster.
 _LIMIT = 64 * 1024 * 1024
+_ACCEPT = "application/json, text/plain"
 
 
 class Answer(t.NamedTuple):
@@ -86,22 +87,34 @@ class Api:
             self._headers["Authorization"] = f"Bearer {login.token}"
         self._connection = http.client.HTTPSConnection(address, port, timeout=seconds, context=context)
 
-    def get(self, path: str, *, limit: int = _LIMIT) -> Answer:
+    def get(self, path: str, *, limit: int = _LIMIT, accept: str = _ACCEPT) -> Answer:
         """GET a path. limit: how many bytes to read; where that may be less than there are, get nothing more."""
-        return self._send("GET", path, None, limit)
+        return self._send("GET", path, None, limit, accept)
 
     def post(self, path: str, document: t.Mapping[str, t.Any]) -> Answer:
         """Make an object."""
         return self._send("POST", path, json.dumps(document))
 
+    def patch(self, path: str, change: t.Mapping[str, t.Any]) -> Answer:
+        """Change an object by a JSON merge patch (RFC 7386)."""
+        return self._send("PATCH", path, json.dumps(change), kind="application/merge-patch+json")
+
     def delete(self, path: str) -> Answer:
         """Delete an object."""
         return self._send("DELETE", path, None)
 
-    def _send(self, method: str, path: str, body: str | None, limit: int = _LIMIT) -> Answer:
-        headers = {"Accept": "application/json, text/plain", **self._headers}
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: str | None,
+        limit: int = _LIMIT,
+        accept: str = _ACCEPT,
+        kind: str = "application/json",
+    ) -> Answer:
+        headers = {"Accept": accept, **self._headers}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = kind
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()

@@ -11,15 +11,39 @@ import shutil
 import time
 import typing as t
 
-from .._contract.journal import APPLYING, ROLLING_BACK, ChangeNote, Journal, SavedFile, read_journal, write_journal
+from .._contract.journal import (
+    APPLYING,
+    ROLLING_BACK,
+    ChangeNote,
+    Journal,
+    NotedProcess,
+    SavedFile,
+    read_journal,
+    write_journal,
+)
 from .._contract.order import NewFile
 from .errors import MasterError, explain
-from .files import LIMIT, checksum, read_regular
-from .install import Staged, discard, make_folder, put, remove, stage, stage_link, sync_folder
+from .files import LIMIT, checksum, mark, read_regular
+from .install import (
+    Staged,
+    discard,
+    discard_kept,
+    keep,
+    kept_beside,
+    make_folder,
+    put,
+    put_all,
+    remove,
+    stage,
+    stage_link,
+    stage_symlink,
+    sync_folder,
+)
 from .places import Places
 
 __all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
 
+_BESIDE = "beside"
 # How many ended changes stay in the backup folder, to be looked at or put back by hand.
 KEPT = 5
 
@@ -27,7 +51,8 @@ KEPT = 5
 class Backup:
     """The folder ``pending``: it exists exactly while a change is under way, and then holds all of the old state.
 
-    ``journal.json`` tells what lies in it. A copy of a private key lies there only as long as the change lasts.
+    ``journal.json`` tells what lies in it. A copy of a private key lies there only as long as the change lasts. For as
+    long, a second copy of each file lies beside it (see `install.keep`), so that going back needs no room on any disk.
     """
 
     def __init__(self, places: Places, journal: Journal) -> None:
@@ -35,19 +60,25 @@ class Backup:
         self.journal = journal
 
     @classmethod
-    def begin(cls, places: Places, *, files: t.Sequence[str], manifest: str | None, note: ChangeNote) -> Backup:
-        """Copy the named files (paths on this machine) as they are now, and the manifest's, and note the change.
+    def begin(cls, places: Places, *, staged: t.Sequence[Staged], manifest: str | None, note: ChangeNote) -> Backup:
+        """Copy the files for which others are staged as they are now, and the manifest, and note the change.
 
-        Raises MasterError (disk full, no right); then nothing but an unfinished copy was made, and that is removed.
+        staged: paths on this machine; manifest: its path if it is one of them. Raises MasterError (disk full, no
+        right); then nothing but unfinished copies were made, and these are removed.
         """
         scratch = _scratch(places)
         discard_scratch(places)
         entries = []
         try:
             os.mkdir(scratch, 0o700)
-            for number, path in enumerate([*files, *([manifest] if manifest else [])]):
-                name = f"{number}-{os.path.basename(path)}"  # two folders can hold files of one name
-                entries.append(cls._copy(path, os.path.join(scratch, name), name))
+            _note_beside(scratch, [file.path for file in staged])
+            for number, file in enumerate(staged):
+                name = f"{number}-{os.path.basename(file.path)}"  # two folders can hold files of one name
+                entry = cls._copy(file.path, os.path.join(scratch, name), name)
+                entry["new"] = mark(os.stat(file.temporary))
+                entries.append(entry)
+            for folder in dict.fromkeys(os.path.dirname(file.path) for file in staged):
+                sync_folder(folder)
             journal: Journal = {
                 **note,  # type: ignore[typeddict-item]
                 "state": APPLYING,
@@ -59,12 +90,12 @@ class Backup:
             backup._write_journal(scratch)
             os.rename(scratch, places.pending)
             sync_folder(places.backups)
-        except OSError as error:
+        except (OSError, MasterError) as error:
             shutil.rmtree(scratch, ignore_errors=True)
+            discard_kept(file.path for file in staged)
+            if isinstance(error, MasterError):
+                raise
             raise explain("save the old state in", places.backups, error) from None
-        except MasterError:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
         return backup
 
     @staticmethod
@@ -78,7 +109,7 @@ class Backup:
             raise OSError(0, f"{path} is larger than {LIMIT // 1024**2} MiB", path)
         put(stage(NewFile(target, content, 0o600)))
         secret = b"PRIVATE KEY-----" in content
-        return {
+        saved: SavedFile = {
             "path": path,
             "existed": True,
             "copy": name,
@@ -88,10 +119,21 @@ class Backup:
             "secret": secret,
             "checksum": None if secret else checksum(content),
         }
+        if os.path.islink(path):
+            saved["link"] = os.readlink(path)
+        else:
+            keep(path, content, status)
+        return saved
 
     def _write_journal(self, folder: str) -> None:
         data = write_journal(self.journal)
         put(stage(NewFile(os.path.join(folder, "journal.json"), data, 0o600)))
+
+    @property
+    def entries(self) -> list[SavedFile]:
+        """All that was saved, the manifest last."""
+        manifest = self.journal["manifest"]
+        return [*self.journal["files"], *([manifest] if manifest else [])]
 
     @property
     def rolling_back(self) -> bool:
@@ -106,30 +148,86 @@ class Backup:
             for entry in self.journal["files"]
         )
 
-    def note_rolling_back(self) -> None:
-        """Note that going back has begun, so that a run that is cut off there is finished in the same direction."""
-        self.journal["state"] = ROLLING_BACK
+    def note_rolling_back(self, running: NotedProcess | None) -> None:
+        """Note that going back has begun, so that a run that is cut off there is finished in the same direction.
+
+        running: the server that the change has started, if it runs.
+        """
+        self.journal["state"], self.journal["new_process"] = ROLLING_BACK, running
         with contextlib.suppress(MasterError):  # a full disk must not stop the way back
             self._write_journal(self._places.pending)
 
     def restore(self, entries: t.Sequence[SavedFile]) -> None:
         """Put these things back as they were; none, if there is no room for one of them. Raises MasterError."""
         staged: list[Staged] = []
+        written: list[Staged] = []
         try:
             for entry in entries:
-                if entry["existed"]:
-                    staged.append(self._stage_old(entry))
+                if not entry["existed"] or self.is_old(entry):
+                    continue
+                kept = self._find_kept(entry)
+                if kept is None:
+                    kept = self._stage_old(entry)
+                    written.append(kept)
+                staged.append(kept)
         except MasterError:
-            discard(staged)
+            discard(written)
             raise
-        for file in staged:
-            put(file)
+        put_all(staged)
         for entry in entries:
             if not entry["existed"]:
                 remove(entry["path"])
 
+    def _saved(self, entry: SavedFile) -> bytes:
+        return read_regular(os.path.join(self._places.pending, entry["copy"]))
+
+    def is_old(self, entry: SavedFile, *, whose: bool = True) -> bool:
+        """Tell whether what is at a place now is what was there before the change. Raises MasterError.
+
+        whose: whether its mode and owner count, too.
+        """
+        path = entry["path"]
+        if not entry["existed"]:
+            return not os.path.lexists(path)
+        if "link" in entry or os.path.islink(path):
+            return os.path.islink(path) and os.readlink(path) == entry.get("link")
+        try:
+            status = os.stat(path)
+            if read_regular(path) != self._saved(entry):
+                return False
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise explain("read", path, error) from None
+        same = (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (entry["mode"], entry["uid"], entry["gid"])
+        return same or not whose
+
+    def is_new(self, entry: SavedFile) -> bool:
+        """Tell whether what is at a place now is what the change put there."""
+        try:
+            status = os.lstat(entry["path"])
+            if "new" in entry:
+                return mark(status) == entry["new"]
+            # a journal of release 0.1: its new files were written before it, and what came later is another hand's
+            noted = os.stat(os.path.join(self._places.pending, "journal.json"))
+            return status.st_mtime_ns <= noted.st_mtime_ns
+        except OSError:
+            return False
+
+    def _find_kept(self, entry: SavedFile) -> Staged | None:
+        """Find the copy beside a file; None if it is not there (any more), or is not what was saved."""
+        kept = kept_beside(entry["path"])
+        if "link" in entry or os.path.islink(kept):
+            return None
+        try:
+            return Staged(kept, entry["path"]) if read_regular(kept) == self._saved(entry) else None
+        except OSError:
+            return None
+
     def _stage_old(self, entry: SavedFile) -> Staged:
         path = entry["path"]
+        if "link" in entry:
+            return stage_symlink(path, entry["link"])
         saved = os.path.join(self._places.pending, entry["copy"])
         try:
             content = read_regular(saved)
@@ -156,9 +254,12 @@ class Backup:
         self.journal["state"] = outcome
         with contextlib.suppress(MasterError):
             self._write_journal(places.pending)
-        for entry in [*self.journal["files"], self.journal["manifest"]]:
-            if entry and entry["existed"]:
+        for entry in self.entries:
+            if entry["existed"]:
                 self._forget(os.path.join(places.pending, entry["copy"]), secret=entry["secret"])
+        discard_kept(entry["path"] for entry in self.entries)
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(places.pending, _BESIDE))
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         target = os.path.join(places.backups, name)
         number = 0
@@ -190,12 +291,26 @@ class Backup:
                     os.truncate(copy, 0)
 
 
+def _note_beside(folder: str, paths: t.Sequence[str]) -> None:
+    """Note beside which files copies are kept, so that they are found even where the journal cannot be read."""
+    put(stage(NewFile(os.path.join(folder, _BESIDE), os.fsencode("".join(f"{path}\0" for path in paths)), 0o600)))
+
+
+def _noted_beside(folder: str) -> list[str]:
+    try:
+        paths = os.fsdecode(read_regular(os.path.join(folder, _BESIDE))).split("\0")
+    except OSError:
+        return []
+    return [path for path in paths if path.startswith("/")]
+
+
 def _scratch(places: Places) -> str:
     return places.pending + ".new"
 
 
 def discard_scratch(places: Places) -> None:
-    """Remove the unfinished copy of a run that was killed before it changed anything. The lock is held."""
+    """Remove the unfinished copies of a run that was killed before it changed anything. The lock is held."""
+    discard_kept(_noted_beside(_scratch(places)))
     shutil.rmtree(_scratch(places), ignore_errors=True)
 
 
@@ -212,6 +327,7 @@ def put_aside_unreadable(places: Places) -> None:
 
     The lock is held. Raises MasterError.
     """
+    discard_kept(_noted_beside(places.pending))
     for folder, dummy, names in os.walk(places.pending):
         for name in names:
             path = os.path.join(folder, name)

@@ -11,7 +11,7 @@ import os
 
 from .places import Places
 
-__all__ = ["last_words", "list_logs"]
+__all__ = ["has_words", "last_words", "last_write", "list_logs"]
 
 _LINES = 8
 _LENGTH = 400
@@ -44,6 +44,22 @@ def _message(line: str) -> str:
             return line
     words = line.split(" ", 3)
     return words[3] if len(words) == 4 and words[1] in ("stdout", "stderr") else line
+
+
+def last_write(log: str) -> float:
+    """Give the time of day at which a log was written last; 0 where it is gone, as the kubelet removes old ones."""
+    try:
+        return os.stat(log).st_mtime
+    except OSError:
+        return 0.0
+
+
+def has_words(log: str) -> bool:
+    """Tell whether something was written to a log. It is there before the program that writes to it is."""
+    try:
+        return os.stat(log).st_size > 0
+    except OSError:
+        return False
 
 
 def last_words(log: str) -> list[str]:

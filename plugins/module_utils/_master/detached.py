@@ -1,7 +1,12 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run work that must end even if the controller, the connection or the module's own process does."""
+"""Run work that must end even if the controller, the connection, the login session or the module's own process does.
+
+What it survives: the end of its parent, a hang-up, and SIGTERM; where systemd runs and can be asked, also that of the
+login session or of the service that it was started from, see scope.py. What it does not: SIGKILL of its own, and the
+machine's end. Then its notes are there, and the next run finishes it, see recovery.py.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ import sys
 import typing as t
 
 from .errors import MasterError
+from .scope import leave_session
 
 __all__ = ["Tell", "run_detached", "start_detached"]
 
@@ -60,6 +66,7 @@ def _work_in_child(work: t.Callable[[Tell[T]], None], descriptor: int) -> None:
     answer = _Answer(descriptor)
     try:
         _become_independent(descriptor)
+        leave_session()  # where that cannot be, the work is as safe as before
         work(answer.tell)
     except MasterError as error:
         answer.tell(None, str(error))

@@ -16,7 +16,16 @@ import urllib.parse
 
 from .api import Answer
 
-__all__ = ["Address", "addresses_of", "addresses_of_service", "endpoints_paths", "hand_made_endpoints"]
+__all__ = [
+    "Address",
+    "Endpoint",
+    "addresses_of",
+    "addresses_of_service",
+    "documents_of_service",
+    "endpoints_of",
+    "endpoints_paths",
+    "hand_made_endpoints",
+]
 
 Address = t.Tuple[str, int]
 Document = t.Mapping[str, t.Any]
@@ -51,14 +60,52 @@ def addresses_of(item: Document) -> t.List[Address]:
     return found
 
 
-def addresses_of_service(get: t.Callable[[str], Answer], namespace: str, name: str) -> t.List[Address]:
-    """Ask kube-apiserver for every ready address and port behind a Service. get: asks for a path."""
+class Endpoint(t.NamedTuple):
+    """A ready endpoint of one port of a Service. pod, node: their names where they are told."""
+
+    address: str
+    port: int
+    pod: str
+    node: str
+
+
+def _ports_named(item: Document, name: str) -> t.List[int]:
+    ports = [port for port in item.get("ports") or () if (port.get("name") or "") == name]
+    return [int(port["port"]) for port in ports if port.get("port")]
+
+
+def _endpoint(address: str, port: int, each: Document) -> Endpoint:
+    target = each.get("targetRef") or {}
+    pod = str(target.get("name") or "") if target.get("kind") == "Pod" else ""
+    return Endpoint(address, port, pod, str(each.get("nodeName") or ""))
+
+
+def endpoints_of(item: Document, port_name: str) -> t.List[Endpoint]:
+    """Give the ready endpoints of an EndpointSlice or an Endpoints object for one port of the Service, as
+    kube-apiserver takes them: of a slice's endpoint the first address only."""
+    found = []
+    for each in item.get("endpoints") or ():
+        if (each.get("conditions") or {}).get("ready") is not False and each.get("addresses"):
+            found += [_endpoint(str(each["addresses"][0]), port, each) for port in _ports_named(item, port_name)]
+    for subset in item.get("subsets") or ():
+        for each in subset.get("addresses") or ():
+            found += [_endpoint(str(each.get("ip") or ""), port, each) for port in _ports_named(subset, port_name)]
+    return found
+
+
+def documents_of_service(get: t.Callable[[str], Answer], namespace: str, name: str) -> t.List[Document]:
+    """Ask kube-apiserver for the EndpointSlices of a Service, or its Endpoints. get: asks for a path."""
     slices, endpoints = endpoints_paths(namespace)
     selector = urllib.parse.quote(f"{_SERVICE}={name}", safe="")
     answer = get(f"{slices}?labelSelector={selector}")
     if answer.status == 200:
-        return [address for item in (answer.json() or {}).get("items") or () for address in addresses_of(item)]
-    return addresses_of(get(f"{endpoints}/{urllib.parse.quote(name, safe='')}").json() or {})
+        return list((answer.json() or {}).get("items") or ())
+    return [get(f"{endpoints}/{urllib.parse.quote(name, safe='')}").json() or {}]
+
+
+def addresses_of_service(get: t.Callable[[str], Answer], namespace: str, name: str) -> t.List[Address]:
+    """Ask kube-apiserver for every ready address and port behind a Service. get: asks for a path."""
+    return [address for item in documents_of_service(get, namespace, name) for address in addresses_of(item)]
 
 
 def hand_made_endpoints(

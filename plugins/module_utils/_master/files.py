@@ -24,6 +24,7 @@ __all__ = [
     "describe_file",
     "load_pair_of_files",
     "loads_together",
+    "mark",
     "read_regular",
     "regular_file",
     "stamp",
@@ -43,6 +44,11 @@ def checksum(data: bytes) -> str:
 def stamp(status: os.stat_result) -> str:
     """Name one state of a file: it changes with every write, rename and mode change."""
     return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def mark(status: os.stat_result) -> str:
+    """Name a file with its content: unlike `stamp`, it stays when the file is renamed."""
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def read_regular(path: str) -> bytes:
@@ -118,7 +124,7 @@ def loads_together(certificate: str, key: str) -> bool:
 def describe_file(path: str) -> ObservedFile:
     """Describe one file of a master. Of a private key nothing at all is told but its owner and mode.
 
-    What needs other files or a process, ``in_container`` and ``loads_with``, is left empty.
+    What needs other files or a process, ``in_container``, ``readable`` and ``loads_with``, is left empty.
     """
     try:
         status = os.stat(path)
@@ -127,6 +133,7 @@ def describe_file(path: str) -> ObservedFile:
     found: ObservedFile = {
         "exists": True,
         "stamp": stamp(status),
+        "readable": None,
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
         "uid": status.st_uid,
         "gid": status.st_gid,
@@ -146,10 +153,11 @@ def describe_file(path: str) -> ObservedFile:
         found["kind"] = "unreadable"
         return found
     text = data.decode("utf-8", "replace")
+    # a certificate and its key may lie in one file
+    found["certificates"] = [block + "\n" for block in _CERTIFICATE.findall(text)]
     if "PRIVATE KEY-----" in text:
         found["kind"] = "private_key"
         return found
-    found["certificates"] = [block + "\n" for block in _CERTIFICATE.findall(text)]
     if found["certificates"]:
         found["kind"] = "certificates"
     found["checksum"] = checksum(data)

@@ -11,6 +11,7 @@ import ssl
 import typing as t
 
 from .._contract.order import NewFile
+from .attributes import carry
 from .errors import MasterError, explain
 from .files import loads_together, regular_file
 
@@ -19,14 +20,24 @@ __all__ = [
     "check_bundle",
     "check_pair",
     "discard",
+    "discard_kept",
     "discard_leftovers",
+    "keep",
+    "kept_beside",
     "make_folder",
     "put",
+    "put_all",
     "remove",
+    "rename",
     "stage",
     "stage_link",
+    "stage_symlink",
     "sync_folder",
 ]
+
+# The endings of names beside a file: what is to take its place, and what it was. The kubelet reads no file whose name
+# begins with a dot (pkg/kubelet/config/file.go), and kube-apiserver none that no flag names.
+_NEW, _OLD = "front-proxy-new", "front-proxy-old"
 
 
 class Staged(t.NamedTuple):
@@ -36,10 +47,10 @@ class Staged(t.NamedTuple):
     path: str
 
 
-def _temporary(path: str) -> str:
+def _beside(path: str, ending: str = _NEW) -> str:
     # always the same name, so that the next run finds and replaces what a killed one left
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.front-proxy-new")
+    return os.path.join(folder, f".{name}.{ending}")
 
 
 def sync_folder(folder: str) -> None:
@@ -50,12 +61,6 @@ def sync_folder(folder: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _keep_label(path: str, temporary: str) -> None:
-    # an SELinux label set by hand goes with the file; a new file takes its folder's
-    with contextlib.suppress(OSError, AttributeError):
-        os.setxattr(temporary, "security.selinux", os.getxattr(path, "security.selinux"))
 
 
 def make_folder(folder: str, mode: int) -> None:
@@ -76,12 +81,14 @@ def make_folder(folder: str, mode: int) -> None:
             raise explain("make the folder", path, error) from None
 
 
-def stage(file: NewFile) -> Staged:
-    """Write a file completely, under a dot name in its own folder. Raises MasterError and leaves nothing then.
+def _keeps_group(file: NewFile) -> bool:
+    try:
+        return file.gid in (-1, os.stat(file.path).st_gid)
+    except OSError:
+        return False
 
-    The mode is there before the content is, and the content is on the disk before this returns.
-    """
-    temporary = _temporary(file.path)
+
+def _write_beside(file: NewFile, temporary: str) -> Staged:
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -89,8 +96,8 @@ def stage(file: NewFile) -> Staged:
         descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             os.fchown(descriptor, file.uid, file.gid)
+            carry(file.path, descriptor, file.mode, same_group=_keeps_group(file))
             os.fchmod(descriptor, file.mode)
-            _keep_label(file.path, temporary)
             stream.write(file.content)
             stream.flush()
             os.fsync(descriptor)
@@ -101,12 +108,36 @@ def stage(file: NewFile) -> Staged:
     return Staged(temporary, file.path)
 
 
+def stage(file: NewFile) -> Staged:
+    """Write a file completely, under a dot name in its own folder. Raises MasterError and leaves nothing then.
+
+    The mode is there before the content is, and the content is on the disk before this returns. What the file that it
+    replaces has of extended attributes and as access control list, it has, too; see `attributes.carry`.
+    """
+    return _write_beside(file, _beside(file.path))
+
+
+def keep(path: str, content: bytes, status: os.stat_result) -> None:
+    """Keep a file as it is under a dot name beside it: to put it back needs no room then. Raises MasterError.
+
+    content, status: of the file, as they were just read. It is a copy, and no second name of the file itself, since
+    kube-apiserver misses what is done to a file that has two names.
+    """
+    uid, gid = (status.st_uid, status.st_gid) if os.geteuid() == 0 else (-1, -1)
+    _write_beside(NewFile(path, content, status.st_mode & 0o7777, uid, gid), kept_beside(path))
+
+
+def kept_beside(path: str) -> str:
+    """Give the name under which `keep` keeps a file."""
+    return _beside(path, _OLD)
+
+
 def stage_link(source: str, file: NewFile) -> Staged:
     """Stage a file that lies elsewhere on the same file system under a second name: a full disk cannot prevent it.
 
     The content of ``file`` is not used. Raises MasterError.
     """
-    temporary = _temporary(file.path)
+    temporary = _beside(file.path)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -118,6 +149,18 @@ def stage_link(source: str, file: NewFile) -> Staged:
     return Staged(temporary, file.path)
 
 
+def stage_symlink(path: str, target: str) -> Staged:
+    """Stage a symbolic link. Raises MasterError."""
+    temporary = _beside(path)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+    except OSError as error:
+        raise explain("write", path, error) from None
+    return Staged(temporary, path)
+
+
 def discard(staged: t.Iterable[Staged]) -> None:
     """Remove what was staged and is not needed."""
     for file in staged:
@@ -127,16 +170,47 @@ def discard(staged: t.Iterable[Staged]) -> None:
 
 def discard_leftovers(paths: t.Iterable[str]) -> None:
     """Remove what a killed run staged beside these files."""
-    discard(Staged(_temporary(path), path) for path in paths)
+    discard(Staged(_beside(path), path) for path in paths)
 
 
-def put(staged: Staged) -> None:
-    """Rename a staged file to its place (rename(2): there is no moment without a whole file). Raises MasterError."""
+def discard_kept(paths: t.Iterable[str]) -> None:
+    """Remove what was kept beside these files, or empty it at least: a key may be among it."""
+    for path in paths:
+        kept = kept_beside(path)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(kept)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.close(os.open(kept, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC))
+
+
+def rename(staged: Staged) -> None:
+    """Rename a staged file to its place (rename(2): there is no moment without a whole file). Raises MasterError.
+
+    Who calls it makes it last, see `put_all`.
+    """
     try:
         os.replace(staged.temporary, staged.path)
     except OSError as error:
         raise explain("replace", staged.path, error) from None
-    sync_folder(os.path.dirname(staged.path))
+
+
+def put_all(staged: t.Sequence[Staged]) -> None:
+    """Rename staged files to their places, one right after the other, and only then make it last. Raises MasterError.
+
+    A sync in between would have the disk hold some of the new files with some of the old ones for as long as it takes,
+    and a power cut in that time would leave a certificate with the key of another one.
+    """
+    for file in staged:
+        rename(file)
+    for folder in dict.fromkeys(os.path.dirname(file.path) for file in staged):
+        sync_folder(folder)
+
+
+def put(staged: Staged) -> None:
+    """Put one staged file to its place. Raises MasterError."""
+    put_all([staged])
 
 
 def remove(path: str) -> None:

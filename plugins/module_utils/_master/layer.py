@@ -15,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from .._contract.readers import NAME
 from .._contract.survey import PUBLISHED, Answered, ApiService, Behind, Dialled, Layer, Pod, ServiceReference
 from .api import Answer, Api
-from .endpoints import Address, addresses_of_service
+from .around import read_kubeadm_config, read_stale, read_stuck
+from .claims import applied_service, marks_of, read_providers, setters_of
+from .endpoints import Address, addresses_of, documents_of_service
 from .files import accept_weak_keys
 from .handshake import offered_client_cas
 from .login import Login
+from .replicas import ask_replicas
 
 __all__ = ["CONFIG_MAP", "dial", "read_layer"]
 
@@ -62,11 +65,11 @@ def _reference(service: t.Mapping[str, t.Any]) -> ServiceReference:
 
 
 def _describe_apiservice(item: t.Mapping[str, t.Any]) -> ApiService:
-    spec, status = item.get("spec") or {}, item.get("status") or {}
+    spec, status, metadata = item.get("spec") or {}, item.get("status") or {}, item.get("metadata") or {}
     conditions: list[dict[str, t.Any]] = status.get("conditions") or []
     condition = next((each for each in conditions if each.get("type") == "Available"), {})
     return {
-        "name": (item.get("metadata") or {}).get("name") or "",
+        "name": metadata.get("name") or "",
         "group": spec.get("group") or "",
         "version": spec.get("version") or "",
         "service": _reference(spec.get("service") or {}),
@@ -75,6 +78,9 @@ def _describe_apiservice(item: t.Mapping[str, t.Any]) -> ApiService:
         "available": condition.get("status"),
         "reason": str(condition.get("reason") or "")[:_LENGTH],
         "message": str(condition.get("message") or "")[:_LENGTH],
+        "marks": marks_of(metadata),
+        "applied": applied_service(metadata),
+        "setters": setters_of(metadata),
     }
 
 
@@ -106,7 +112,7 @@ class _Reader:
     def __init__(self, address: str, port: int, login: Login) -> None:
         self._make = lambda: Api(address, port, login, seconds=_SECONDS)
 
-    def get(self, path: str, **more: int) -> Answer:
+    def get(self, path: str, **more: t.Any) -> Answer:
         try:
             api = self._make()
         except (OSError, ValueError) as error:
@@ -116,18 +122,25 @@ class _Reader:
         finally:
             api.close()
 
-    def service(self, service: ServiceReference) -> Behind:
-        """Look at the Service of an APIService: where it leads, whether that answers from here, who is behind it."""
+    def service(self, each: ApiService, *, silent: bool, aggregator: Login | None) -> Behind:
+        """Look at the Service of an APIService: where it leads, and whether each of its endpoints answers.
+
+        silent: the APIService does not answer, so look whether its address does, and who is behind it; aggregator: as
+        whom to ask the endpoints, None to leave that.
+        """
+        service = each["service"]
         namespace, name = _quoted(service["namespace"], service["name"])
         answer = self.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-        spec = (answer.json() or {}).get("spec") or {}
-        endpoints = addresses_of_service(self.get, service["namespace"], service["name"])
+        found = answer.json() or {}
+        spec = found.get("spec") or {}
+        documents = documents_of_service(self.get, service["namespace"], service["name"])
+        endpoints = [endpoint for item in documents for endpoint in addresses_of(item)]
         pods = None
-        if spec.get("selector"):
+        if silent and spec.get("selector"):
             selector = ",".join(f"{key}={value}" for key, value in sorted(spec["selector"].items()))
             pods = self.get(f"/api/v1/namespaces/{namespace}/pods?limit=20&labelSelector={_quoted(selector)[0]}")
         address = spec.get("clusterIP") or ""
-        has_address = address not in ("", "None")
+        has_address = silent and address not in ("", "None")
         return {
             "status": answer.status,
             "type": spec.get("type") or "",
@@ -135,7 +148,9 @@ class _Reader:
             "endpoints": [f"{address}:{port}" for address, port in endpoints[:20]],
             "pods": _telling_arguments(pods.json()) if pods else [],
             "address_error": dial(address, service["port"]) if has_address else None,
-            "endpoint_error": _dial_one_of(endpoints),
+            "endpoint_error": _dial_one_of(endpoints) if silent else None,
+            "marks": marks_of(found.get("metadata") or {}),
+            "replicas": ask_replicas(spec, documents, each, aggregator),
         }
 
     def through(self, each: ApiService) -> Answered:
@@ -160,11 +175,13 @@ def _kubernetes_service(reader: _Reader) -> Dialled | None:
     return {"address": f"{address}:443", "error": error}
 
 
-def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) -> Layer:
+def read_layer(
+    address: str, port: int, login: Login, *, dial_kubernetes: bool, aggregator: Login | None = None
+) -> Layer:
     """Read all about the aggregation layer that this kube-apiserver knows.
 
-    dial_kubernetes: try the address of a Service from here, too. APIServices that kube-apiserver serves itself are left
-    out: they are always there, and many.
+    dial_kubernetes: try the address of a Service from here, too; aggregator: as whom to ask endpoints one by one, None
+    to leave that. APIServices that kube-apiserver serves itself are left out: they are always there, and many.
     """
     found: Layer = {
         "user": login.user,
@@ -176,6 +193,10 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         "services": {},
         "through": {},
         "kubernetes_service": None,
+        "providers": [],
+        "stuck": [],
+        "stale": [],
+        "kubeadm_config": None,
     }
     reader = _Reader(address, port, login)
     published = reader.get(CONFIG_MAP)
@@ -185,6 +206,8 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         return found
     data = (published.json() or {}).get("data") or {}
     found["published"] = {name: str(data[name]) for name in PUBLISHED if name in data}
+    found["kubeadm_config"] = read_kubeadm_config(reader.get)
+    found["stuck"] = read_stuck(reader.get)
     listed = reader.get(_API_SERVICES).json()
     if listed is None:
         return found
@@ -205,8 +228,17 @@ def read_layer(address: str, port: int, login: Login, *, dial_kubernetes: bool) 
         if dial_kubernetes:
             found["kubernetes_service"] = _kubernetes_service(reader)
         found["through"] = {each["name"]: answer for each, answer in zip(remote, through)}
-        # where one does not answer: why not. Trying a silent address takes time.
-        silent = [each["service"] for each in remote if found["through"][each["name"]]["status"] != 200]
-        services = {f"{service['namespace']}/{service['name']}": service for service in silent}
-        found["services"] = dict(zip(services, pool.map(reader.service, services.values())))
+
+        def behind(each: ApiService) -> Behind:
+            # trying a silent address takes time
+            silent = found["through"][each["name"]]["status"] != 200
+            return reader.service(each, silent=silent, aggregator=aggregator)
+
+        # of those that share a Service, one that does not answer
+        order = sorted(remote, key=lambda each: found["through"][each["name"]]["status"] != 200)
+        services = {f"{each['service']['namespace']}/{each['service']['name']}": each for each in order}
+        found["services"] = dict(zip(services, pool.map(behind, services.values())))
+        if remote:
+            found["providers"] = read_providers(reader.get, remote)
+            found["stale"] = read_stale(reader.get)
     return found

@@ -16,7 +16,7 @@ from .errors import MasterError, explain
 from .files import LIMIT, checksum, read_regular
 from .places import Places
 
-__all__ = ["candidate_files", "describe_manifest", "list_siblings", "wanted_files"]
+__all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings", "wanted_files"]
 
 # Above this a file is no kube-apiserver manifest, whatever it holds: those have a few KiB.
 _READABLE = 1024 * 1024
@@ -124,6 +124,21 @@ def wanted_files(text: str, argv: t.Sequence[str], extra_folder: str | None) -> 
     folders = {os.path.dirname(path) for path in in_flags} | ({extra_folder} if extra_folder else set())
     folders = folders or {_DEFAULT_FOLDER}
     return in_flags | {os.path.join(folder, name) for folder in folders for name in _OUR_NAMES}
+
+
+def every_path(text: str, argv: t.Sequence[str], looked_at: t.Sequence[str]) -> list[str]:
+    """Give the paths that are looked at, and then all others that the manifest or the running server names.
+
+    A path in a flag is one in the container; on the host it can be below every folder that the text names.
+    """
+    named = {path.rstrip("/") for path in _PATH_IN_TEXT.findall(text)}
+    running = {value for values in flag_values(argv).values() for value in values if value.startswith("/")}
+    try:
+        candidates = candidate_files(text, named | running)
+    except MasterError:
+        candidates = sorted(named | running)
+    seen = set(looked_at)
+    return [*looked_at, *(path for path in candidates if path and path not in seen)]
 
 
 def _folders_above(path: str) -> set[str]:

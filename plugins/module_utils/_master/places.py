@@ -29,6 +29,11 @@ class Places:
         """Give the path on this machine of a path on the master."""
         return self.root + path
 
+    def shown(self, real: str) -> str:
+        """Give the path on the master of a path on this machine; as it is if it lies outside of the root."""
+        inside = self.root and real.startswith(f"{self.root}/")
+        return real[len(self.root) :] if inside else real
+
     @property
     def backups(self) -> str:
         """The folder for what is needed to go back."""

@@ -13,7 +13,16 @@ from .._contract.observation import Mount
 from .identify import Candidate, PodName, choose, pod_in_cgroups, pods_in
 from .stated import read_stated
 
-__all__ = ["Process", "endpoint", "find_apiserver", "is_alive", "list_processes", "mounts_of", "started_at"]
+__all__ = [
+    "Process",
+    "endpoint",
+    "find_apiserver",
+    "is_alive",
+    "list_processes",
+    "mounts_of",
+    "network_of",
+    "started_at",
+]
 
 
 class Process(t.NamedTuple):
@@ -104,7 +113,8 @@ def _cgroups_of(folder: str) -> str:
         return ""
 
 
-def _network_of(folder: str) -> str | None:
+def network_of(folder: str) -> str | None:
+    """Name the network of a process by its folder in /proc; None if it has ended (network_namespaces(7))."""
     try:
         return os.readlink(os.path.join(folder, "ns", "net"))
     except OSError:
@@ -132,14 +142,14 @@ def find_apiserver(
             uid = _owner_of(folder)
             if uid is not None:
                 pod = pod_in_cgroups(_cgroups_of(folder))
-                candidates.append(Candidate(process, uid, pod, _network_of(folder)))
+                candidates.append(Candidate(process, uid, pod, network_of(folder)))
     if not candidates:
         return None
     return choose(
         candidates,
         read_stated(manifest),
         pods=_pods(logs),
-        network=_network_of(os.path.join(proc, "self")),
+        network=network_of(os.path.join(proc, "self")),
         # we are root, but in tests
         owners={0, os.geteuid()},
     )

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import typing as t
 
 from .process import Process
 
-__all__ = ["service_routing_evidence"]
+__all__ = ["can_see_traces", "service_routing_evidence"]
 
 _SECONDS = 10
 
@@ -40,9 +41,31 @@ def _program(process: Process) -> str | None:
     return None
 
 
+_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
+# The kubelet keeps the logs of each pod of its node in a folder NAMESPACE_NAME_UID, while a container starts anew, too.
+_POD_LOGS = "/var/log/pods"
+_PODS = ("kube-system_kube-proxy-", "kube-system_cilium-", "kube-system_kube-router-")
+# Folders of such pods that route nothing.
+_OTHER_PODS = re.compile(r"kube-system_cilium-(operator|envoy|test)|kube-system_kube-proxy-exporter")
+
+
+def can_see_traces() -> bool:
+    """Whether a program is there that can be asked for what kube-proxy leaves in the kernel."""
+    return any(shutil.which(command, path=_FOLDERS) for command in ("iptables-save", "nft"))
+
+
+def _pods_here() -> list[str]:
+    """Name the pods of this node that route Services; they may be starting anew just now."""
+    try:
+        names = os.listdir(_POD_LOGS)
+    except OSError:
+        return []
+    return sorted({name.split("_")[1] for name in names if name.startswith(_PODS) and not _OTHER_PODS.match(name)})
+
+
 def _prints(command: str, arguments: t.Sequence[str], needle: str) -> bool:
     """Tell whether a command prints a line that begins with the needle; False if it is missing, slow or fails."""
-    program = shutil.which(command, path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin")
+    program = shutil.which(command, path=_FOLDERS)
     if program is None:
         return False
     try:
@@ -74,4 +97,6 @@ def service_routing_evidence(processes: t.Iterable[Process]) -> list[str]:
         _prints("nft", ("list", "tables"), f"table {family} kube-proxy") for family in ("ip", "ip6")
     ):
         evidence.append("nftables has the table kube-proxy (kube-proxy, nftables mode)")
+    if not evidence:
+        evidence += [f"the pod {name[:200]} is on this node, as {_POD_LOGS} shows" for name in _pods_here()[:3]]
     return evidence

@@ -26,11 +26,10 @@ from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .._contract.smoke import Asked, Begun, Caller, Ended
 from .api import Api
+from .asking import api_of, login_of
 from .detached import Tell, start_detached
 from .errors import MasterError
 from .layer import CONFIG_MAP, dial
-from .login import Login, login_as, pair_of
-from .process import endpoint
 from .smoke_objects import Place, group_of, register, remove, sweep
 from .smoke_server import Published, SmokeServer
 
@@ -39,7 +38,7 @@ __all__ = ["CALLER", "ask_through", "begin", "end"]
 # Who calls. No such user exists; the group is needed where people took discovery from authenticated users.
 CALLER = "kubeops:aggregation-layer:smoke-test"
 _NOBODY = 65534
-_API_SECONDS = 15.0
+_TOLD_SECONDS = 15.0
 # kube-apiserver looks at a new APIService at once, and after a failure with growing pauses.
 _ASK_SECONDS = 30.0
 _PAUSE = 0.3
@@ -49,21 +48,6 @@ _END_SECONDS = 60.0
 class _Listening(t.TypedDict):
     address: str
     port: int
-
-
-def _login(process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Login:
-    argv = tuple(process["argv"])
-    login = login_as(user or CALLER, pair_of(argv, process["pid"]), credentials)
-    if login is None:
-        raise MasterError("The kube-apiserver of this master has no front-proxy pair to ask with.")
-    return login
-
-
-def _api(process: ObservedProcess, login: Login) -> Api:
-    try:
-        return Api(*endpoint(tuple(process["argv"])), login, seconds=_API_SECONDS)
-    except (OSError, ValueError) as error:
-        raise MasterError(f"The pair of this master does not load ({type(error).__name__}).") from None
 
 
 def _own_address(argv: t.Sequence[str]) -> str:
@@ -106,7 +90,7 @@ def _wait_to_be_told(control: socket.socket, expires: float, stop: threading.Eve
         except OSError:
             continue
         if _is_from(uid, connection):
-            connection.settimeout(_API_SECONDS)
+            connection.settimeout(_TOLD_SECONDS)
             return connection
         connection.close()
     return None
@@ -163,8 +147,8 @@ def begin(
     process: the kube-apiserver of this master, as it was observed; user, credentials: as for `survey`; test: an id;
     certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
     """
-    login = _login(process, user, credentials)
-    api = _api(process, login)
+    login = login_of(process, user or CALLER, credentials)
+    api = api_of(process, login)
     swept = sweep(api, dial)
     answer = api.get(CONFIG_MAP)
     data = (answer.json() or {}).get("data")
@@ -184,7 +168,7 @@ def begin(
             raise MasterError(f"No server can listen on {address} ({error.strerror}).") from None
         bundle = base64.b64encode(certificate.encode()).decode("ascii")
         place = Place(test, address, server.server_port, bundle, time.time() + life)
-        _serve(server, _api(process, login), place, tell)
+        _serve(server, api_of(process, login), place, tell)
 
     begun = start_detached(work)
     return {"address": begun["address"], "port": begun["port"], "swept": swept}
@@ -195,7 +179,7 @@ def ask_through(*, process: ObservedProcess, user: str | None, credentials: Cred
 
     Raises MasterError.
     """
-    api = _api(process, _login(process, user, credentials))
+    api = api_of(process, login_of(process, user or CALLER, credentials))
     deadline = time.monotonic() + _ASK_SECONDS
     while True:
         answer = api.get(f"/apis/{group_of(test)}/v1")
@@ -222,7 +206,7 @@ def end(*, test: str) -> Ended:
     """
     said = b""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-        control.settimeout(_END_SECONDS + 2 * _API_SECONDS)
+        control.settimeout(_END_SECONDS + 2 * _TOLD_SECONDS)
         try:
             control.connect(_control(test))
             while True:

@@ -21,7 +21,6 @@ from .manifests import describe_manifest
 from .observe import observe
 from .places import Places
 from .probe import Pair, ask
-from .process import Process, list_processes
 
 __all__ = ["survey"]
 
@@ -40,8 +39,6 @@ _FLAG_IN_TEXT = re.compile(
 _CA_FILE_IN_TEXT = re.compile(r"--requestheader[-_]client[-_]ca[-_]file(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)")
 _CA_KEY = "front-proxy-ca.key"
 _PUBLIC_KEY = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----.+?-----END \1-----", re.DOTALL)
-_KUBELET_CLIENT_CA = re.compile(r"^\s*[\"']?clientCAFile[\"']?:\s*[\"']?(/[^\s\"',}]+)", re.MULTILINE)
-_KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 
 
 def _flag_values(text: str, argv: t.Sequence[str]) -> dict[str, list[str]]:
@@ -53,21 +50,6 @@ def _flag_values(text: str, argv: t.Sequence[str]) -> dict[str, list[str]]:
     for name in _MORE_FLAGS:
         found.setdefault(name, []).extend(path for path in running.get(name, ()) if path.startswith("/"))
     return {name: list(dict.fromkeys(paths)) for name, paths in found.items()}
-
-
-def _kubelet_client_ca(processes: t.Sequence[Process], places: Places) -> str | None:
-    """Give the path of the CA by which the kubelet of this master knows its clients, if that can be found out."""
-    kubelet = next((process for process in processes if process.name == "kubelet"), None)
-    values = flag_values(kubelet.argv) if kubelet else {}
-    path = last_value(values, "client-ca-file")
-    if path:
-        return path
-    try:
-        text = read_regular(places.real(last_value(values, "config") or _KUBELET_CONFIG)).decode("utf-8", "replace")
-    except OSError:
-        return None
-    match = _KUBELET_CLIENT_CA.search(text)
-    return match.group(1) if match else None
 
 
 def _kind(files: t.Mapping[str, ObservedFile], path: str) -> str:
@@ -119,8 +101,6 @@ def survey(
     """
     places = Places(root)
     began = time.time()  # before anything is waited for, so that the clocks can be compared
-    processes = list_processes() if places.live else []
-    kubelet_ca = _kubelet_client_ca(processes, places)
     text = describe_manifest(manifest, places)["text"]
     named = [path for paths in _flag_values(text, ()).values() for path in paths]
     named += [os.path.join(os.path.dirname(path), _CA_KEY) for path in _CA_FILE_IN_TEXT.findall(text)]
@@ -130,7 +110,7 @@ def survey(
         root=root,
         lock_timeout=lock_timeout,
         controller_clock=controller_clock,
-        paths=[*named, *([kubelet_ca] if kubelet_ca else [])],
+        paths=named,
     )
     process = found["process"]
     argv = process["argv"] if process else ()
@@ -142,7 +122,6 @@ def survey(
         found["clock_skew"] = round(began - controller_clock, 3)
     more: Survey = {
         **found,  # type: ignore[typeddict-item]
-        "kubelet_client_ca": kubelet_ca,
         "ca_key_fits": _signing_cas(found["files"], places),
         "public_keys": {path: _public_keys(places.real(path)) for path in sorted(account_keys)},
         "key_fits": {
@@ -163,5 +142,11 @@ def survey(
             more["without_user"] = _status_without_user(address, port, pair)
         login = login_as(user or AGGREGATOR, pair, credentials)
         if login is not None:
-            more["layer"] = read_layer(address, port, login, dial_kubernetes=not _routes(argv))
+            more["layer"] = read_layer(
+                address,
+                port,
+                login,
+                dial_kubernetes=not _routes(argv),
+                aggregator=login_as(AGGREGATOR, pair, None),
+            )
     return more

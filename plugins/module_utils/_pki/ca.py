@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from .certificate import Certificate, from_der
 from .deps import quiet, require, serialization, x509
 from .errors import PkiError
-from .keys import KeySpec, PrivateKey
+from .keys import KeySpec, PrivateKey, why_unusable
 from .lifetime import BACKDATE, DEFAULT_CLIENT_VALIDITY, end_of_life, iso, parse_duration
 from .names import Subject
 
@@ -90,12 +90,15 @@ def key_usage(*names: str) -> t.Any:
 
 
 def check_ca(ca: Certificate, *, where: str, now: datetime) -> None:
-    """PkiError if a certificate is no CA, or its life is over. A CA is never replaced for that: people decide."""
+    """PkiError if a certificate is no CA for Kubernetes, or its life is over. It is never replaced: people decide."""
     if not ca.is_ca:
         raise PkiError(
             f"The certificate {ca.subject} in {where} is no CA: {ca.not_ca_because}; give the front-proxy CA's own "
             "certificate, first in the file."
         )
+    unusable = why_unusable(ca.key_type)
+    if unusable:
+        raise PkiError(f"The CA {ca.subject} in {where} {unusable}; use a CA with an RSA or ECDSA key.")
     if ca.not_after <= now:
         raise PkiError(
             f"The CA {ca.subject} in {where} expired on {iso(ca.not_after)}; it is not replaced by itself, because "

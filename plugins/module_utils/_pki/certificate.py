@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from .deps import ExtendedKeyUsageOID, openssl, quiet, require, x509
-from .der import outline, with_serial_one
+from .der import outline, with_serial, without_key_identifier
 from .errors import PkiError
 from .keys import describe_public_key
 from .names import common_name, organizations, readable_name
@@ -43,6 +43,7 @@ class Certificate:
     not_after: datetime
     is_ca: bool  # as Go judges a certificate in a CA bundle; why not, says not_ca_because
     client_auth: bool  # the extended key usages name clientAuth or any
+    any_usage: bool  # there are no extended key usages, which limits nothing
     signature_hash: str  # such as "sha256"; empty if the algorithm has none or is unknown
     not_ca_because: str = field(default="", compare=False)  # a clause, empty for a CA
 
@@ -77,7 +78,7 @@ def load_x509(der: bytes) -> t.Any:
         except ValueError:
             if outline(der).serial > 0:
                 raise
-            return x509.load_der_x509_certificate(with_serial_one(der))
+            return x509.load_der_x509_certificate(with_serial(der, 1))
 
 
 def validity_of(certificate: t.Any) -> tuple[datetime, datetime]:
@@ -164,6 +165,7 @@ def from_der(der: bytes) -> Certificate:
                 not_before=not_before,
                 not_after=not_after,
                 is_ca=not objection,
+                any_usage=usages is None,
                 client_auth=usages is not None and bool(usages & _client_usages()),
                 signature_hash=_signature_hash(loaded),
                 not_ca_because=objection,
@@ -202,19 +204,34 @@ def read_certificates(pem_text: str, *, where: str) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
+def _called_as_in(leaf: Certificate, ca: Certificate) -> bytes:
+    """The DER of a CA, such that the authority key identifier of `leaf` fits it."""
+    named = _extension(load_x509(leaf.der), x509.AuthorityKeyIdentifier)
+    serial = named and named.authority_cert_serial_number
+    anchor = without_key_identifier(ca.der)
+    return with_serial(anchor, serial) if serial else anchor
+
+
 def openssl_objection(
-    leaf: Certificate, ca: Certificate, *, at: datetime | None = None, through: t.Sequence[Certificate] = ()
+    leaf: Certificate,
+    ca: Certificate,
+    *,
+    at: datetime | None = None,
+    through: t.Sequence[Certificate] = (),
+    any_key_identifier: bool = False,
 ) -> str | None:
     """
     Why OpenSSL does not accept `leaf` with `ca` as its only trust, in OpenSSL's words; None if it does.
 
     With `at` (aware) the dates of both are judged for that moment, otherwise not at all. `through`: what is shown with
-    it, and may stand between the two.
+    it, and may stand between the two. `any_key_identifier`: whether it may name the key of `ca`, or the certificate of
+    which it came, as it likes.
     """
     require()
     with quiet():
         store = openssl.X509Store()
-        store.add_cert(openssl.load_certificate(openssl.FILETYPE_ASN1, ca.der))
+        trusted = _called_as_in(leaf, ca) if any_key_identifier else ca.der
+        store.add_cert(openssl.load_certificate(openssl.FILETYPE_ASN1, trusted))
         flags = openssl.X509StoreFlags.PARTIAL_CHAIN
         if at is None:
             flags |= _NO_CHECK_TIME
@@ -237,11 +254,19 @@ def is_signed_by(leaf: Certificate, ca: Certificate, through: t.Sequence[Certifi
     """
     Whether `ca` has signed `leaf`: by the signature, as OpenSSL judges it, not by the name.
 
+    Not by the authority key identifier either, which Go takes for a hint only (findPotentialParents of crypto/x509):
+    there are two ways to number a key (RFC 5280, 4.2.1.2, and RFC 7093), and kubeadm has gone from one to the other.
+
     `through`: the intermediates that are shown with it, which kube-apiserver takes into account
     (staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go). The dates play no part. A `ca` that is no
-    CA has signed nothing.
+    CA has signed nothing but itself: Go takes a certificate that is itself among the trusted ones, whatever it is
+    (Certificate.Verify of crypto/x509: Roots.contains).
     """
-    return ca.is_ca and openssl_objection(leaf, ca, through=through) is None
+    if leaf.fingerprint == ca.fingerprint:
+        return True
+    return ca.is_ca and any(
+        openssl_objection(leaf, ca, through=through, any_key_identifier=lenient) is None for lenient in (False, True)
+    )
 
 
 __all__ = (

@@ -26,6 +26,21 @@ class Reason:
     code: str
     text: str
 
+    @property
+    def works(self) -> bool:
+        """Whether the pair does its work all the same, and only should be replaced."""
+        return self.code in ("renewal_due", "no_usage")
+
+    @property
+    def by_kubeadm(self) -> str:
+        """How kubeadm mends it where it has the CA's key: its renewal keeps subject and usages, and needs some of them.
+
+        Source: cmd/kubeadm/app/phases/certs/renewal/manager.go, util/pkiutil (NewSignedCert).
+        """
+        if self.code in ("renewal_due", "expired", "not_yet_valid", "weak_signature"):
+            return "run `kubeadm certs renew front-proxy-client`"
+        return "move the old pair away and run `kubeadm init phase certs front-proxy-client`"
+
 
 @dataclass(frozen=True)
 class ClientWish:
@@ -100,7 +115,8 @@ def judge_certificate(
 
     `cas`: the trust bundle, the one that signs first. `allowed_names`: empty means any. `through`: the certificates
     that follow it in its file. Whether a key belongs to the certificate is not judged here. Codes: not_signed_by_ca,
-    expired, not_yet_valid, wrong_common_name, wrong_usage, privileged_organization, weak_signature, renewal_due.
+    expired, not_yet_valid, wrong_common_name, wrong_usage, privileged_organization, weak_signature, renewal_due,
+    no_usage.
     """
     if not any(is_signed_by(certificate, ca, through) for ca in cas):
         names = ", ".join(f"{ca.subject} ({ca.fingerprint[:16]})" for ca in cas) or "none is known"
@@ -115,7 +131,7 @@ def judge_certificate(
             f"the certificate's common name is {certificate.common_name!r}, wanted is "
             f"{' or '.join(map(repr, allowed_names))}",
         )
-    if not certificate.client_auth:
+    if not certificate.client_auth and not certificate.any_usage:
         return Reason("wrong_usage", "the certificate's extended key usage lacks clientAuth")
     if PRIVILEGED_ORGANIZATION in certificate.organizations:
         return Reason("privileged_organization", f"the certificate's organization is {PRIVILEGED_ORGANIZATION}")
@@ -130,6 +146,10 @@ def judge_certificate(
             "renewal_due",
             f"the certificate ends on {iso(certificate.not_after)} and is due for renewal ({renew_before.text}) since "
             f"{iso(due)}",
+        )
+    if certificate.any_usage:
+        return Reason(
+            "no_usage", "the certificate has no extended key usage, so it works, but it is not limited to clients"
         )
     return None
 

@@ -182,13 +182,12 @@ def _ca_key(
     """The CA's key, tried and found right; None if there is none and the pair can be kept for now."""
     key_pem = read_file(request.ca_privatekey_path, private=True)
     if key_pem is None:
-        if reason.code == "renewal_due" and not request.force:
+        if reason.works and not request.force:
             return None
         raise PkiError(
             f"The proxy client's certificate must be signed, because {reason.text}, but the private key of the CA "
             f"{bundle[0].subject} is not at {request.ca_privatekey_path}; copy it there (on kubeadm masters it is "
-            "front-proxy-ca.key beside front-proxy-ca.crt), or run `kubeadm certs renew front-proxy-client` where "
-            "that key is."
+            f"front-proxy-ca.key beside front-proxy-ca.crt), or {reason.by_kubeadm} where that key is."
         )
     check_ca_can_sign(bundle[0], where=request.ca_certificate_path, now=now)
     ca_key = load_key(key_pem, where=request.ca_privatekey_path, passphrase=request.ca_passphrase)
@@ -199,8 +198,7 @@ def _ca_key(
 def _external_warning(request: ClientRequest, reason: Reason) -> str:
     return (
         f"The proxy client's pair is kept though {reason.text}, because the CA's private key is not at "
-        f"{request.ca_privatekey_path}; copy front-proxy-ca.key there, or run `kubeadm certs renew front-proxy-client` "
-        "where that key is."
+        f"{request.ca_privatekey_path}; copy front-proxy-ca.key there, or {reason.by_kubeadm} where that key is."
     )
 
 

@@ -12,6 +12,10 @@ from .errors import PkiError
 _SEQUENCE = 0x30
 _INTEGER = 0x02
 _EXPLICIT_0 = 0xA0
+_EXPLICIT_3 = 0xA3
+# 2.5.29.14, subjectKeyIdentifier, and an arc of 2.5.29 (ITU-T X.509) that is not in use
+_KEY_IDENTIFIER = bytes((0x06, 0x03, 0x55, 0x1D, 0x0E))
+_NOBODYS = bytes((0x06, 0x03, 0x55, 0x1D, 0x7F))
 
 
 class _Element(t.NamedTuple):
@@ -91,13 +95,41 @@ def _encode(tag: int, content: bytes) -> bytes:
     return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
 
 
-def with_serial_one(data: bytes) -> bytes:
-    """The same certificate with serial number 1. Its signature no longer fits: it is good for reading facts only."""
+def with_serial(data: bytes, number: int) -> bytes:
+    """
+    The same certificate with another serial number; PkiError if the DER is not that of a certificate.
+
+    Its signature no longer fits: it is good for reading facts, or as a trust anchor, of which nobody checks it.
+    """
     certificate, tbs, serial = _tbs(data)
-    new_tbs = _encode(
-        _SEQUENCE, data[tbs.content : serial.start] + bytes((_INTEGER, 1, 1)) + data[serial.end : tbs.end]
-    )
+    encoded = _encode(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+    new_tbs = _encode(_SEQUENCE, data[tbs.content : serial.start] + encoded + data[serial.end : tbs.end])
     return _encode(_SEQUENCE, new_tbs + data[tbs.end : certificate.end])
 
 
-__all__ = ("Outline", "outline", "with_serial_one")
+def _elements(data: bytes, start: int, end: int) -> t.Iterator[_Element]:
+    """The elements that lie one after the other between two places."""
+    while start < end:
+        element = _element(data, start, end)
+        yield element
+        start = element.end
+
+
+def without_key_identifier(data: bytes) -> bytes:
+    """
+    The same certificate without its subject key identifier (RFC 5280, 4.2.1.2): good as a trust anchor only.
+
+    The extension stays in its place under a name that nobody knows, so that no length changes. It is not critical (RFC
+    5280 forbids it), so whoever does not know it passes over it. PkiError if the DER is not that of a certificate.
+    """
+    dummy, tbs, serial = _tbs(data)
+    for part in _elements(data, serial.end, tbs.end):
+        if part.tag == _EXPLICIT_3:
+            for extension in _elements(data, _element(data, part.content, part.end).content, part.end):
+                name = _element(data, extension.content, extension.end)
+                if data[name.start : name.end] == _KEY_IDENTIFIER:
+                    return data[: name.start] + _NOBODYS + data[name.end :]
+    return data
+
+
+__all__ = ("Outline", "outline", "with_serial", "without_key_identifier")

@@ -139,7 +139,18 @@ def describe_public_key(key: t.Any) -> str:
         return f"ECDSA {_CURVE_NAMES.get(key.curve.name, key.curve.name)}"
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "Ed25519"
-    return type(key).__name__.lstrip("_").replace("PublicKey", "")
+    return type(key).__name__.lstrip("_").replace("PublicKey", "").replace("MLDSA", "ML-DSA-")
+
+
+def why_unusable(key_type: str) -> str:
+    """Why kube-apiserver cannot check a signature of a key, as a clause behind its owner; empty if it can.
+
+    key_type: as `describe_public_key` has it. Source: checkSignature of Go's crypto/x509, up to the Go 1.26 with which
+    Kubernetes 1.37 is built.
+    """
+    if key_type == "Ed25519" or key_type.startswith(("RSA ", "ECDSA ")):
+        return ""
+    return f"has a key of the kind {key_type}, and kube-apiserver up to 1.37 checks no such signature"
 
 
 def check_passphrase(passphrase: str | None) -> None:
@@ -233,4 +244,5 @@ __all__ = (
     "generate_key",
     "is_encrypted",
     "load_key",
+    "why_unusable",
 )

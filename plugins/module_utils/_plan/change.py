@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from .._manifest.edit import Changes, edit
 from .._manifest.errors import ManifestError
+from .._manifest.hidden import hide_value
 from .._manifest.steps import settled
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
+from .access import Access, access_for
 from .errors import PlanError
 from .master import Master, Seen
 
-__all__ = ["FILE_FLAGS", "FileWish", "MasterChange", "decide_change", "owner_of"]
+__all__ = ["FILE_FLAGS", "FileWish", "FileWrite", "MasterChange", "decide_change", "why_not_reloaded"]
 
 # The flags that name a front-proxy file: its folder must be mounted into the pod.
 FILE_FLAGS = ("requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file")
@@ -35,16 +37,25 @@ class FileWish:
 
     path: as flags name it, in the container; text: PEM, None if it is not there yet (check mode); key_of: for a
     private key, the SHA-256 of its public half (text is None then, too: keys are no business of decisions);
-    mode: ``"0644"``; owner, group: names or numbers, None for those of the file that is there, or of the server's key.
+    mode: permission bits, None for those that are right; owner, group: names or numbers, None likewise.
     """
 
     path: str
     text: str | None
-    mode: str
+    mode: int | None = None
     is_key: bool = False
     key_of: str | None = None
     owner: str | None = None
     group: str | None = None
+
+
+@dataclass(frozen=True)
+class FileWrite:
+    """A file that must be written: what is wanted of it, what is there now, and whose it is to be."""
+
+    wish: FileWish
+    seen: Seen
+    access: Access
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class MasterChange:
     """
 
     text: str | None
-    files: tuple[FileWish, ...]
+    files: tuple[FileWrite, ...]
     reasons: tuple[str, ...]
     flag_reasons: tuple[str, ...]
     restart: str
@@ -87,8 +98,14 @@ def _observed_key(seen: Seen, master: Master) -> str | None:
     return None
 
 
-def _difference(wish: FileWish, seen: Seen, master: Master) -> str | None:
+def _write(wish: FileWish, seen: Seen, master: Master) -> FileWrite:
+    named = wish.owner is not None or wish.group is not None
+    return FileWrite(wish, seen, access_for(seen, master, is_key=wish.is_key, mode=wish.mode, named=named))
+
+
+def _difference(write: FileWrite, master: Master) -> str | None:
     """Say why the file must be written; None if it is as wanted."""
+    wish, seen, access = write.wish, write.seen, write.access
     if not seen.exists:
         return "is not there"
     if wish.is_key:
@@ -96,45 +113,33 @@ def _difference(wish: FileWish, seen: Seen, master: Master) -> str | None:
             return "is another key"
     elif wish.text is None or seen.facts.get("checksum") != hashlib.sha256(wish.text.encode()).hexdigest():
         return "has another content"
-    if seen.facts["mode"] != wish.mode:
-        return f"has mode {seen.facts['mode']}, not {wish.mode}"
+    if int(seen.facts["mode"], 8) != access.mode:
+        return f"has mode {seen.facts['mode']}, not {access.mode:04o}"
     for name in ("owner", "group"):
         wanted = getattr(wish, name)
         now = (seen.facts["owner"], seen.facts["uid"]) if name == "owner" else (seen.facts["group"], seen.facts["gid"])
         if wanted is not None and wanted not in map(str, now):
             return f"has the {name} {now[0]}, not {wanted}"
+    if wish.owner is None and wish.group is None and (access.uid, access.gid) != (seen.facts["uid"], seen.facts["gid"]):
+        return f"belongs to {seen.facts['owner']}:{seen.facts['group']}, not to {access.uid}:{access.gid}"
     return None
 
 
-def owner_of(seen: Seen, master: Master) -> tuple[int, int]:
-    """Whose a file is to be: as it was; a new one as the server's own key, since the server must read both.
-
-    Gives the numbers of user and group; -1 is that of the process that writes.
-    """
-    if not seen.exists:
-        own_key = master.pod.flag("tls-private-key-file")
-        try:
-            seen = master.seen(own_key) if own_key else seen
-        except PlanError:
-            return -1, -1  # it does not lie on the host
-    return seen.facts.get("uid", -1), seen.facts.get("gid", -1)
-
-
-def _why_not_reloaded(writes: t.Sequence[FileWish], master: Master) -> str:
-    """Say why the running server would not take up new files by itself; empty if it would."""
-    if not writes or not master.live:
+def why_not_reloaded(paths: t.Sequence[str], master: Master) -> str:
+    """Say why the running server would not take up new files by itself; empty if it would. paths: in the container."""
+    if not paths or not master.live:
         return ""
     if master.facts["process"] is None:
         return "no kube-apiserver is running, and a new pod starts at once where a crashed one waits longer and longer"
     if master.release is not None and master.release < _RELOADS_FROM:
         return "kube-apiserver reads its proxy-client pair again only from 1.20 on"
-    for wish in writes:
-        seen = master.seen(wish.path)
+    for path in paths:
+        seen = master.seen(path)
         if seen.facts["is_link"] or seen.facts.get("links", 1) > 1:
             return f"{seen.host} was a link, and kube-apiserver does not see when a link is replaced"
-        mounted = [mount for mount in master.pod.mounts if mount.single_file and mount.mount_path == wish.path]
+        mounted = [mount for mount in master.pod.mounts if mount.single_file and mount.mount_path == path]
         if mounted:
-            return f"{wish.path} is mounted as a single file, and the container goes on seeing the old one"
+            return f"{path} is mounted as a single file, and the container goes on seeing the old one"
     return ""
 
 
@@ -148,8 +153,9 @@ def _flag_reasons(master: Master, flags: t.Mapping[str, str | None]) -> tuple[st
     for name, wanted in master.as_written(flags).items():
         now = master.pod.flag(name)
         if now != wanted:
-            change = "is taken out" if wanted is None else f"is set to {wanted!r}"
-            reasons.append(f"--{name} {change}; it was {'not set' if now is None else repr(now)}")
+            change = "is taken out" if wanted is None else f"is set to {hide_value(name, wanted)!r}"
+            before = "not set" if now is None else repr(hide_value(name, now))
+            reasons.append(f"--{name} {change}; it was {before}")
     return tuple(reasons)
 
 
@@ -157,17 +163,17 @@ def decide_change(
     master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileWish], *, container: str
 ) -> MasterChange:
     """Decide what must be written on a master so that it has these flags and files. Raises PlanError."""
-    writes: list[FileWish] = []
+    writes: list[FileWrite] = []
     reasons: list[str] = []
     for wish in files:
         if not wish.is_key:
             _certificates(wish.text, wish.path)
-        seen = master.seen(wish.path)
-        difference = _difference(wish, seen, master)
+        write = _write(wish, master.seen(wish.path), master)
+        difference = _difference(write, master)
         if difference:
-            writes.append(wish)
-            reasons.append(f"{seen.host} {difference}")
-    stuck = _why_not_reloaded(writes, master)
+            writes.append(write)
+            reasons.append(f"{write.seen.host} {difference}")
+    stuck = why_not_reloaded([write.wish.path for write in writes], master)
     named = {path for name in FILE_FLAGS for path in [flags.get(name)] if path} | {wish.path for wish in files}
     folders = tuple(sorted({posixpath.dirname(path) for path in named if not master.seen(path).mounted}))
     changes = Changes(flags=flags, folders=folders, annotations={ANNOTATION: _digest(files)} if stuck else {})

@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
+from .._pki.keys import why_unusable
 from .._pki.lifetime import RenewBefore, iso
 from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
-from .change import decide_change
+from .change import FILE_FLAGS, decide_change, why_not_reloaded
 from .errors import HostError, PlanError, about_host
-from .flags import Flags, common_name_for, read_list, wanted_flags
+from .flags import Flags, wanted_flags
+from .kubelet import refuse_unread, unread_warning
 from .master import Master
 from .membership import client_keys, refuse_folder_of_another, refuse_several_clusters, refuse_unknown
-from .pair import PairVerdict, controller_pair, due_warning, judge_pair
+from .names import names_for
+from .pair import PairVerdict, controller_pair, judge_pairs, needing_pair
 from .proof import unproven
-from .separate import separated
+from .separate import separated, users_of
+from .server_user import can_read, server_user
 from .wish import AGGREGATION_FLAGS, Wish
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
@@ -89,13 +93,33 @@ class ClusterPlan:
         return tuple(host.name for host in self.hosts if host.action != "nothing")
 
 
+def _refuse_no_ca(authority: Authority, masters: t.Sequence[Master], folder: PkiFolder) -> None:
+    """Raise PlanError for a signer that is no CA, which may be another file of the server as well."""
+    ca, flag = authority.signer, "requestheader-client-ca-file"
+    if ca is None or ca.is_ca:
+        return
+    said = f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}"
+    if authority.origin == CONTROLLER:
+        raise PlanError(f"{said}; put a CA into {folder.path} on the controller.")
+    holder = next(master for master in masters if master.name == authority.origin)
+    path = holder.pod.flag(flag) or ""
+    others = users_of(holder, path, besides=flag)
+    kept = f", where {path}, which is the file of {' and '.join(others)}, too, stays as it is" if others else ""
+    raise PlanError(
+        f"{said}; make a CA in {folder.path} on the controller, and set front_proxy_ca_from to {CONTROLLER}: all "
+        f"masters then get that one and a pair of it{kept}."
+    )
+
+
 def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
     ca = authority.signer
     if ca is None:
         return ()
-    if not ca.is_ca:
+    unusable = why_unusable(ca.key_type)
+    if unusable:
         raise PlanError(
-            f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}; replace it by one."
+            f"The front-proxy CA {ca.subject} ({authority.reason}) {unusable}; put a CA with an RSA or ECDSA key in "
+            "its place."
         )
     if ca.not_after <= now:
         raise PlanError(
@@ -121,21 +145,6 @@ def _refuse_replacing(folder: PkiFolder, authority: Authority) -> None:
         )
 
 
-def _refuse_unsignable(
-    folder: PkiFolder, authority: Authority, needing: t.Sequence[tuple[Master, PairVerdict]]
-) -> None:
-    host, verdict = needing[0]
-    why = verdict.reason.text if verdict.reason else ""
-    signer = authority.signer
-    raise HostError(
-        host.name,
-        f"{host.name} needs a new proxy-client pair ({why}), which only the key of the CA "
-        f"{signer.subject if signer else ''} can sign, and {folder.path}/{CA_KEY} is not there; copy it from where it "
-        f"is (kubeadm keeps it as {host.folder(None)}/{CA_KEY} on its masters, mode 0600), or put a signed pair there "
-        f"as {CLIENT_CERTIFICATE} and {CLIENT_KEY}, or run kubeadm certs renew front-proxy-client on that master.",
-    )
-
-
 def _found(master: Master, holder: Holder, verdict: PairVerdict) -> str:
     flags = sum(master.pod.flag(name) is not None for name in AGGREGATION_FLAGS)
     ca = holder.bundle[0].subject if holder.bundle else ("an unreadable CA file" if holder.problem else "no CA")
@@ -143,6 +152,32 @@ def _found(master: Master, holder: Holder, verdict: PairVerdict) -> str:
     release = ".".join(map(str, master.release)) if master.release else "unknown release"
     state = "" if master.healthy else ", not answering"
     return f"{flags} of {len(AGGREGATION_FLAGS)} flags, {ca}, {pair}, release {release}{state}"
+
+
+def _unreadable(master: Master, flags: Flags, files: t.Collection[str]) -> t.Iterator[str]:
+    """Warn of files that stay as they are, and that the server cannot read at its next start."""
+    user = server_user(master)
+    for flag in FILE_FLAGS:
+        seen = master.seen(flags.values[flag] or "")
+        if user and seen.exists and flag not in files and not can_read(user, seen, master):
+            yield (
+                f"kube-apiserver of {master.name} runs as {user}, who cannot read {seen.host} (mode "
+                f"{seen.facts['mode']}, {seen.facts['owner']}:{seen.facts['group']}), so it will not start again; "
+                "chown it to that user."
+            )
+
+
+def _links(master: Master, flags: Flags, files: t.Collection[str]) -> t.Iterator[str]:
+    """Warn of links that become files: what set them may do so again."""
+    for flag in FILE_FLAGS:
+        seen = master.seen(flags.values[flag] or "")
+        if flag in files and seen.facts["is_link"]:
+            identity = master.facts["identities"].get(seen.host)
+            target = f" to {identity['real']}" if identity else ""
+            yield (
+                f"{seen.host} of {master.name} is a link{target}, and becomes a file of its own, so that what it leads "
+                "to stays as it is; see that nothing sets this link again."
+            )
 
 
 def _plan_host(
@@ -166,22 +201,26 @@ def _plan_host(
         if gap:
             action = "wait"
             reasons.append(gap)
+    if action != "nothing":
+        paths = [flags.values[flag] or "" for flag in files]
+        refuse_unread(master, flags.values, changes=bool(change.text or why_not_reloaded(paths, master)))
     return HostPlan(
         name=master.name,
         flags=flags.values,
-        files=files,
+        files={flags.values[flag] or "": name for flag, name in files.items()},
         action=action,
         found=_found(master, holder, verdict),
         routing=flags.routing,
         reasons=tuple(reasons),
-        warnings=flags.warnings,
+        warnings=(
+            *flags.warnings,
+            *_unreadable(master, flags, files),
+            *_links(master, flags, files),
+            *unread_warning(master),
+        ),
         pair=verdict,
         ca=holder,
     )
-
-
-def _path(master: Master, flags: t.Mapping[str, Flags], flag: str) -> str:
-    return flags[master.name].values[flag] or ""
 
 
 def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str], doubt: str) -> None:
@@ -207,51 +246,6 @@ def _shared(master: Master, flags: Flags, authority: Authority, holder: Holder, 
     return [f"{master.name}: {warning}"] if warning else []
 
 
-def _judge_pairs(
-    masters: t.Sequence[Master],
-    flags: t.Mapping[str, Flags],
-    authority: Authority,
-    renew_before: RenewBefore,
-    now: datetime,
-) -> dict[str, PairVerdict]:
-    verdicts = {}
-    for master in masters:
-        with about_host(master.name):
-            verdicts[master.name] = judge_pair(
-                master.seen(_path(master, flags, "proxy-client-cert-file")),
-                master.seen(_path(master, flags, "proxy-client-key-file")),
-                cas=authority.bundle,
-                allowed_names=read_list(_path(master, flags, "requestheader-allowed-names")) or (),
-                renew_before=renew_before,
-                now=now,
-            )
-    return verdicts
-
-
-def _needing_pair(
-    masters: t.Sequence[Master],
-    verdicts: t.Mapping[str, PairVerdict],
-    authority: Authority,
-    folder: PkiFolder,
-    ours: PairVerdict,
-) -> tuple[list[str], list[str]]:
-    """Give the masters that get the controller's pair, and warnings. Raises PlanError if there can be none for them."""
-    needing = [master for master in masters if verdicts[master.name].reason is not None]
-    can_sign = authority.origin is None or folder.ca_key != "absent"
-    if can_sign or ours.reason is None:
-        return [master.name for master in needing], []
-    # nothing can be signed here: what still works stays, with a word about it
-    warnings = []
-    for master in needing:
-        leaf = verdicts[master.name].certificate
-        if verdicts[master.name].only_due and leaf:
-            warnings.append(due_warning(master.name, leaf))
-    needing = [master for master in needing if not verdicts[master.name].only_due]
-    if needing and not ours.usable:
-        _refuse_unsignable(folder, authority, [(master, verdicts[master.name]) for master in needing])
-    return [master.name for master in needing], warnings
-
-
 def _why_not_trusted(authority: Authority, holder: Holder) -> str:
     if holder.problem:
         return holder.problem.rstrip(".")
@@ -263,22 +257,22 @@ def _why_not_trusted(authority: Authority, holder: Holder) -> str:
 
 
 def _files_for(
-    master: Master,
-    flags: t.Mapping[str, Flags],
     authority: Authority,
     holder: Holder,
     new_pair_because: str,
     now: datetime,
 ) -> tuple[dict[str, str], list[str]]:
-    """Give what must be copied from the controller's folder to this master, in the order of writing, and why."""
+    """Give what must be copied from the controller's folder to a master, by the flag whose file it becomes, in the
+    order of writing; and why.
+    """
     files: dict[str, str] = {}
     reasons = []
     if not authority.trusted_by(holder, now):
-        files[_path(master, flags, "requestheader-client-ca-file")] = CA_CERTIFICATE
+        files["requestheader-client-ca-file"] = CA_CERTIFICATE
         reasons.append(f"it gets the front-proxy CA, because {_why_not_trusted(authority, holder)}")
     if new_pair_because:
-        files[_path(master, flags, "proxy-client-key-file")] = CLIENT_KEY
-        files[_path(master, flags, "proxy-client-cert-file")] = CLIENT_CERTIFICATE
+        files["proxy-client-key-file"] = CLIENT_KEY
+        files["proxy-client-cert-file"] = CLIENT_CERTIFICATE
         reasons.append(f"it gets a proxy-client pair, because {new_pair_because}")
     return files, reasons
 
@@ -311,13 +305,13 @@ def decide_cluster(
             f"{folder.path}/{CA_KEY} is not the key of the CA in {folder.path}/{CA_CERTIFICATE}, so nothing could be "
             "signed with it; put the right key there, or take this one away."
         )
-    common_name = common_name_for(masters, wish)
+    names = names_for(masters, others, wish, all_seen=not unseen, now=now)
     flags: dict[str, Flags] = {}
     holders: dict[str, Holder] = {}
     for master in [*masters, *others]:
         with about_host(master.name):
-            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), common_name=common_name)
-            bundle = master.seen(_path(master, flags, "requestheader-client-ca-file"))
+            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), names)
+            bundle = master.seen(flags[master.name].values["requestheader-client-ca-file"] or "")
             holders[master.name] = holder_of(master, bundle)
     if wish.ca_from and wish.ca_from in unseen:
         raise UnseenMasters([wish.ca_from], asked_for=True)
@@ -325,25 +319,30 @@ def decide_cluster(
     if authority.origin is None:
         _refuse_making(holders.values(), unseen, doubt)
     _refuse_replacing(folder, authority)
+    _refuse_no_ca(authority, [*masters, *others], folder)
     warnings = [*_check_signer(authority, now)]
     for master in masters:
         with about_host(master.name):
             name = master.name
             warnings += _shared(master, flags[name], authority, holders[name], wishes[name], now)
-    verdicts = _judge_pairs(masters, flags, authority, renew_before, now)
+    verdicts = judge_pairs(masters, flags, authority, renew_before, now)
     # the module front_proxy_client, too, takes only what the first one signed
     ours = controller_pair(
-        folder, cas=authority.bundle[:1], allowed_names=(common_name,), renew_before=renew_before, now=now
+        folder, cas=authority.bundle[:1], allowed_names=(names.common_name,), renew_before=renew_before, now=now
     )
-    needing, more = _needing_pair(masters, verdicts, authority, folder, ours)
+    needing, more = needing_pair(masters, verdicts, authority, folder, ours)
+    if needing and not names.signs:
+        names = replace(names, signs=True)
+        for master in masters:
+            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), names)
     reasons = {name: verdicts[name].reason for name in needing}
     because = {name: reason.text for name, reason in reasons.items() if reason}
     hosts = []
     for master in masters:
         verdict, holder = verdicts[master.name], holders[master.name]
-        files, why = _files_for(master, flags, authority, holder, because.get(master.name, ""), now)
+        files, why = _files_for(authority, holder, because.get(master.name, ""), now)
         with about_host(master.name):
-            given, files, more_why = separated(master, flags[master.name], files, wishes[master.name])
+            given, more_why = separated(master, flags[master.name], files, wishes[master.name])
             hosts.append(_plan_host(master, given, files, [*why, *more_why], holder, verdict, container))
     refuse_unknown([host.name for host in hosts if host.files], masters, others, folder, wishes)
     healthy = {master.name: master.healthy for master in masters}
@@ -353,7 +352,7 @@ def decide_cluster(
     new_pair = (CLIENT_KEY, CLIENT_CERTIFICATE) if because and ours.reason is not None else ()
     return ClusterPlan(
         authority=authority,
-        common_name=common_name,
+        common_name=names.common_name,
         make=make,
         adopt=adopt,
         sign=next(iter(because.values()), ""),

@@ -238,6 +238,11 @@ def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, m
     }
 
 
+def _in_waves(orders: t.Sequence[t.Sequence[str]]) -> list[list[str]]:
+    """Give the first hosts of all clusters, then the second ones, and so on. orders: the hosts of each cluster."""
+    return [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]
+
+
 def plan_clusters(
     reports: t.Sequence[Report], *, read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str = ""
 ) -> PlanResult:
@@ -245,8 +250,8 @@ def plan_clusters(
     masters that were named may not be all, so that no CA must be made; empty if they are.
 
     Returns the plan by host and by cluster, ``waves`` (lists of hosts, at most one of a cluster in each), ``pending``
-    (hosts with a change that was cut off) and ``settled`` (nothing is to be done, and nothing is refused). An
-    error of one cluster leaves the others alone.
+    (hosts with a change that was cut off, in such waves, too) and ``settled`` (nothing is to be done, and nothing is
+    refused). An error of one cluster leaves the others alone.
     """
     names = dict.fromkeys(report.cluster for report in reports if report.targeted and report.cluster)
     if not names and any(report.targeted for report in reports):
@@ -269,11 +274,14 @@ def plan_clusters(
             hosts.update({host.name: _host_result(host, settings.folder, plan.made_anew) for host in plan.hosts})
             clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
             orders.append(plan.order)
-    waves = [[host for host in wave if host is not None] for wave in itertools.zip_longest(*orders)]
+    cut_off = [report for report in reports if report.targeted and report.facts and report.facts["pending"]]
+    # one that does not say which cluster it belongs to may be of any, so it comes alone
+    of_each = [[report.name for report in cut_off if report.cluster == name] for name in names]
+    alone = [[report.name] for report in cut_off if report.cluster not in names]
     return {
         "hosts": hosts,
         "clusters": clusters,
-        "waves": waves,
-        "pending": [report.name for report in reports if report.targeted and report.facts and report.facts["pending"]],
+        "waves": _in_waves(orders),
+        "pending": [*_in_waves(of_each), *alone],
         "settled": all(host["action"] == "nothing" for host in hosts.values()),
     }

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from .._argv import same_value
 from .._contract.observation import Observation, ObservedFile, Probe
+from .._manifest.api_objects import api_objects
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
@@ -19,10 +20,12 @@ from .._pki.errors import PkiError
 from .errors import PlanError
 from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
 
-__all__ = ["Master", "Seen", "read_master"]
+__all__ = ["NO_API_OBJECTS_FROM", "Master", "Seen", "read_master"]
 
 DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
+#: Kubelets run no static pod that names an object of the API from this release on (pkg/kubelet/config/common.go).
+NO_API_OBJECTS_FROM = (1, 34)
 # Flags that decisions read: none of them may stand there twice with two values.
 _READ = (*_NEIGHBOURS, *AGGREGATION_FLAGS, ROUTING_FLAG)
 
@@ -72,9 +75,18 @@ class Master:
         return parse_release(self.probe and self.probe["version"]) or parse_release(name.partition(":")[2])
 
     @property
+    def made_by_kubeadm(self) -> bool:
+        """Whether kubeadm wrote the manifest: it notes there what it needs to know again."""
+        return any(name.startswith("kubeadm.kubernetes.io/") for name in self.pod.annotations)
+
+    @property
     def healthy(self) -> bool:
         """Whether its server answers, as far as one can run here."""
         return not self.live or bool(self.probe and self.probe["answers"])
+
+    def kubelet_is_older_than(self, release: tuple[int, int]) -> bool:
+        """Whether its kubelet is surely older: a kubelet is never newer than its kube-apiserver."""
+        return self.release is not None and self.release < release
 
     def as_written(self, flags: t.Mapping[str, str | None]) -> dict[str, str | None]:
         """Give these flags in the manifest's own spelling where that means the same: ``True`` for ``true``."""
@@ -102,7 +114,8 @@ class Master:
         except ManifestError as error:
             raise PlanError(str(error)) from None
         facts = self.facts["files"].get(host or path)
-        return Seen(path, host or path, host is not None, facts or {"exists": False, "is_link": False})
+        absent: ObservedFile = {"exists": False, "is_link": False}
+        return Seen(path, host or path, host is not None, facts or absent)
 
     def client_cas(self) -> tuple[Certificate, ...]:
         """The CAs of the cluster's own client certificates; empty if they are not known."""
@@ -142,4 +155,12 @@ def read_master(name: str, facts: Observation, *, container: str, now: datetime,
             f"The clock of this master is {abs(skew):.0f} s {ahead} the controller's ({now:%Y-%m-%d %H:%M:%S} UTC): "
             "certificates would seem not yet valid or expired; set both clocks right (NTP), then run again."
         )
-    return Master(name, facts, pod)
+    master = Master(name, facts, pod)
+    named = () if master.healthy else api_objects(pod)
+    if named and not master.kubelet_is_older_than(NO_API_OBJECTS_FROM):
+        raise PlanError(
+            f"{path} names objects of the API ({', '.join(named)}), kubelets from 1.34 on run no such static pod, and "
+            "no kube-apiserver runs here: put what they hold into files of this host, take the names out, then run "
+            "again."
+        )
+    return master

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import typing as t
 
-from .._contract.order import NewFile, Order
+from .._contract.order import NewFile, Order, Reading
+from .._manifest.hidden import hide
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .._pki.lifetime import iso
 from .._shown import printable
-from .change import FileWish, MasterChange, owner_of
-from .flags import read_list
-from .master import Master, Seen
+from .change import FileWrite, MasterChange
+from .errors import PlanError
+from .master import Master
+from .names import read_list
+from .server_user import server_user
 
 __all__ = ["build_order", "show_change"]
 
@@ -24,19 +27,33 @@ def _host_path(master: Master, flags: t.Mapping[str, str | None], flag: str) -> 
     return master.seen(value).host if value else None
 
 
-def _new_file(wish: FileWish, master: Master, content: str) -> NewFile:
-    seen = master.seen(wish.path)
-    uid, gid = owner_of(seen, master)
+def _client_ca(master: Master) -> str | None:
+    value = master.pod.flag("client-ca-file") or ""
+    try:
+        return master.seen(value).host if value.startswith("/") else None
+    except PlanError:
+        return None  # it lies in the container only
+
+
+def _new_file(write: FileWrite, content: str) -> NewFile:
     return NewFile(
-        path=seen.host,
+        path=write.seen.host,
         content=content.encode(),
-        mode=int(wish.mode, 8),
-        uid=uid,
-        gid=gid,
-        owner=wish.owner,
-        group=wish.group,
-        seen=seen.facts.get("stamp"),
+        mode=write.access.mode,
+        uid=write.access.uid,
+        gid=write.access.gid,
+        owner=write.wish.owner,
+        group=write.wish.group,
+        seen=write.seen.facts.get("stamp"),
     )
+
+
+def _reader(master: Master) -> Reading | None:
+    """The user who must be able to read the files; None where one can anyway, or nobody knows who it is."""
+    user = server_user(master) if master.live else None
+    if user is None or user.overrides:
+        return None
+    return Reading(user.uid, user.gid, tuple(sorted(user.groups)))
 
 
 def build_order(
@@ -60,7 +77,8 @@ def build_order(
         manifest=master.facts["manifest"]["path"],
         manifest_seen=master.facts["manifest"]["checksum"],
         manifest_text=change.text,
-        files=tuple(_new_file(wish, master, contents[wish.path]) for wish in change.files),
+        files=tuple(_new_file(write, contents[write.wish.path]) for write in change.files),
+        reader=_reader(master),
         bundle=_host_path(master, flags, "requestheader-client-ca-file"),
         certificate=_host_path(master, flags, "proxy-client-cert-file"),
         key=_host_path(master, flags, "proxy-client-key-file"),
@@ -71,6 +89,7 @@ def build_order(
         container=master.pod.container,
         wait=wait,
         lock_timeout=lock_timeout,
+        client_ca=_client_ca(master),
     )
 
 
@@ -82,7 +101,8 @@ def _describe(certificates: t.Sequence[Certificate]) -> str:
     )
 
 
-def _show_file(wish: FileWish, seen: Seen) -> dict[str, str]:
+def _show_file(write: FileWrite) -> dict[str, str]:
+    wish, seen = write.wish, write.seen
     before = after = ""
     if wish.is_key:
         before = "a private key\n" if seen.exists else ""
@@ -97,7 +117,7 @@ def _show_file(wish: FileWish, seen: Seen) -> dict[str, str]:
         )
     return {
         "before_header": printable(seen.host if seen.exists else f"{seen.host} (absent)"),
-        "after_header": printable(f"{seen.host} (mode {wish.mode})"),
+        "after_header": printable(f"{seen.host} (mode {write.access.mode:04o})"),
         "before": before,
         "after": after,
     }
@@ -109,10 +129,13 @@ def _by_lines(text: str) -> str:
 
 
 def show_change(master: Master, change: MasterChange) -> list[dict[str, str]]:
-    """Give the difference as Ansible shows it with ``--diff``: the manifest as text, certificates by their facts."""
-    shown = [_show_file(wish, master.seen(wish.path)) for wish in change.files]
+    """Give the difference as Ansible shows it with ``--diff``: the manifest as text, certificates by their facts.
+
+    What may be a secret in the manifest, such as the values of variables, is hidden in it.
+    """
+    shown = list(map(_show_file, change.files))
     if change.text is not None:
         path = printable(master.facts["manifest"]["path"])
-        texts = {"before": _by_lines(master.pod.text), "after": _by_lines(change.text)}
+        texts = {"before": _by_lines(hide(master.pod.text)), "after": _by_lines(hide(change.text))}
         shown.append({"before_header": path, "after_header": path, **texts})
     return shown

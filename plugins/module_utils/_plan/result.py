@@ -67,7 +67,7 @@ class PlanResult(t.TypedDict):
     hosts: t.Dict[str, HostResult]
     clusters: t.Dict[str, ClusterResult]
     waves: t.List[t.List[str]]
-    pending: t.List[str]
+    pending: t.List[t.List[str]]
     settled: bool
 
 

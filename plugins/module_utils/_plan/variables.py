@@ -13,7 +13,7 @@ from .clusters import ClusterSettings
 from .errors import PlanError
 from .wish import Wish
 
-__all__ = ["read_flags", "read_settings", "read_wish"]
+__all__ = ["read_flags", "read_settings", "read_timeout", "read_wish"]
 
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -87,6 +87,14 @@ def read_wish(spec: t.Mapping[str, t.Any]) -> Wish:
     )
 
 
+def read_timeout(spec: t.Mapping[str, t.Any]) -> int:
+    """Take the whole seconds for which a master is waited for. spec: as `read_wish` has it. Raises PlanError."""
+    value = spec.get("wait_timeout", 300)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value).strip()):
+        raise PlanError(f"front_proxy_wait_timeout is {value!r}; it takes a whole number of seconds.")
+    return int(value)
+
+
 def read_settings(spec: t.Mapping[str, t.Any]) -> ClusterSettings:
     """Take the settings of the cluster. Raises PlanError for a name that cannot be one of a folder."""
     cluster = str(spec.get("cluster", ""))
@@ -97,4 +105,4 @@ def read_settings(spec: t.Mapping[str, t.Any]) -> ClusterSettings:
         )
     names = ("folder", "renew_before", "container", "validity", "ca_validity")
     texts = {name: str(spec[name]) for name in names if name in spec}
-    return ClusterSettings(**texts, wait_timeout=int(spec.get("wait_timeout", 300)))
+    return ClusterSettings(**texts, wait_timeout=read_timeout(spec))

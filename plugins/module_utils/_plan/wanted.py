@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from .._pki.keys import load_key
+from .access import open_to_all
 from .change import FileWish
 from .errors import PlanError
 
@@ -43,16 +44,16 @@ def _content(file: t.Mapping[str, t.Any], find: t.Callable[[str], str], checking
         ) from None
 
 
-def _mode(file: t.Mapping[str, t.Any], is_key: bool) -> str:
+def _mode(file: t.Mapping[str, t.Any], is_key: bool) -> int | None:
     mode = file.get("mode")
     if mode is None:
-        return "0600" if is_key else "0644"
+        return None
     digits = f"{mode:04o}" if isinstance(mode, int) and not isinstance(mode, bool) else str(mode)
     if not re.fullmatch("0?[0-7]{3}", digits):
         raise PlanError(f"The mode {mode!r} of {file['path']} is not one such as '0644'; write octal digits in quotes.")
-    if is_key and int(digits, 8) & 0o007:
+    if is_key and open_to_all(int(digits, 8)):
         raise PlanError(f"The mode {digits} would let everybody read the private key {file['path']}; use 0600 or 0640.")
-    return digits.rjust(4, "0")
+    return int(digits, 8)
 
 
 def read_files(

@@ -11,7 +11,10 @@ from collections import OrderedDict
 from .._contract.survey import ApiService, Behind
 from .causes import ABSENT, OTHER, SILENT, SILENT_ADDRESS, Cause, decode, message_of
 from .causes import KINDS as CAUSE_KINDS
+from .discovery import held_up_by
 from .model import AT_RISK, Finding, Kind, finding
+from .proxies import KINDS as WAY_KINDS
+from .proxies import Way, advice, in_the_way, judge_ways
 from .published import NAMESPACE_AND_NAME
 from .smoke import is_smoke_test
 from .view import View
@@ -41,6 +44,8 @@ _UNKNOWN: Behind = {
     "pods": [],
     "address_error": None,
     "endpoint_error": None,
+    "marks": {},
+    "replicas": [],
 }
 
 
@@ -52,6 +57,7 @@ class _Seen(t.NamedTuple):
     cause: Cause
     evidence: str
     direct: bool  # the extension API server itself refused; else the condition says so, which any master can have set
+    way: Way | None  # what stands between the master and it
 
 
 def _text(view: View, each: ApiService) -> tuple[int | None, str]:
@@ -75,10 +81,13 @@ def _look(view: View, each: ApiService) -> _Seen | None:
     if service["status"] == 404 or (service["status"] == 200 and not service["endpoints"]):
         if service["type"] != "ExternalName":
             cause = Cause("", ABSENT)
+    elif view.tunnel and cause.kind in (SILENT, OTHER):
+        evidence += f"; kube-apiserver reaches the cluster as {view.tunnel} says"
     elif cause.kind in (SILENT, OTHER) and not view.routes and service["address_error"]:
         evidence += f"; {service['address']}: {service['address_error']}"
         if service["endpoints"] and not service["endpoint_error"]:
             cause = Cause("", SILENT_ADDRESS)
+            evidence += "".join(f"; {sentence}" for sentence in advice(view, service))
     elif cause.kind is OTHER and service["endpoint_error"]:
         cause = Cause("", SILENT)
     pinned = [
@@ -88,7 +97,35 @@ def _look(view: View, each: ApiService) -> _Seen | None:
         if word.startswith("--requestheader-client-ca-file")
     ]
     started = f"; it is started with {pinned[0]}" if pinned else ""
-    return _Seen(view, each, cause, evidence + started, status in (401, 403))
+    direct = status in (401, 403)
+    way = None
+    if not direct and cause.kind is not ABSENT:
+        way = in_the_way(
+            view,
+            each["name"],
+            service,
+            each["service"]["port"],
+            kind=cause.kind if cause.kind in WAY_KINDS else None,
+            open_cause=cause.kind in (SILENT, OTHER, SILENT_ADDRESS),
+            said=(text, f"{each['name']} {evidence}"),
+        )
+    if way:
+        cause = Cause("", way.kind)
+    return _Seen(view, each, cause, evidence + started, direct, way)
+
+
+def _explained(found: OrderedDict[tuple[str, str], list[_Seen]], blocked: t.Container[str]) -> list[str]:
+    """Take out what masters see because another one, before which a proxy or a tunnel stands, set the condition.
+
+    blocked: the APIServices that it does not reach. Returns a note for each.
+    """
+    notes: list[str] = []
+    for key, seens in list(found.items()):
+        if key[0] in blocked and seens[0].cause.kind in (SILENT, OTHER) and not any(seen.direct for seen in seens):
+            names = ", ".join(seen.view.name for seen in seens)
+            notes.append(f"{key[0]} does not work through {names}, which the finding above may explain.")
+            del found[key]
+    return notes
 
 
 def judge_apiservices(
@@ -102,6 +139,7 @@ def judge_apiservices(
     found: OrderedDict[tuple[str, str], list[_Seen]] = OrderedDict()
     flapping: OrderedDict[str, list[tuple[View, ApiService]]] = OrderedDict()
     notes: list[str] = []
+    ways: list[Way] = []
     for view in views:
         unavailable = (view.layer and view.layer["unavailable"]) or ()
         for each in view.apiservices:
@@ -111,17 +149,20 @@ def judge_apiservices(
             if seen is None:
                 if each["name"] in unavailable:
                     flapping.setdefault(each["name"], []).append((view, each))
+            elif seen.way:
+                ways.append(seen.way)
             # while the condition is false, every master answers 503 by itself, also one that is right
             elif seen.cause.trust and (view.name in blamed or (blamed and not seen.direct)):
                 notes.append(f"{each['name']} does not work through {view.name}, which the finding above explains.")
             else:
                 found.setdefault((each["name"], seen.cause.kind.id), []).append(seen)
-    findings = []
+    notes += _explained(found, {way.apiservice for way in ways})
+    findings = judge_ways(cluster, ways)
     for seens in found.values():
         first = seens[0]
         where = (cluster, [seen.view.name for seen in seens])
         service = f"{first.each['service']['namespace']}/{first.each['service']['name']}"
-        evidence = [seen.evidence for seen in seens]
+        evidence = [*(seen.evidence for seen in seens), *held_up_by(views, first.each)]
         findings.append(
             finding(
                 first.cause.kind,

@@ -7,7 +7,24 @@ from __future__ import annotations
 
 import typing as t
 
-from . import apiservices, files, flags, published, reuse, running, smoke, surroundings, trust
+from . import (
+    access,
+    apiservices,
+    claims,
+    discovery,
+    files,
+    flags,
+    kubeadm,
+    kubelet,
+    peers,
+    published,
+    replicas,
+    reuse,
+    running,
+    smoke,
+    surroundings,
+    trust,
+)
 from .model import AT_RISK, BROKEN, Kind
 
 __all__ = ["CATALOGUE", "NOT_READ", "NOT_SEEN", "SUBJECTS", "UNCLEAR"]
@@ -43,15 +60,17 @@ NOT_READ = Kind(
 #: The kinds by subject, in the order in which they are reported among their like, and documented.
 SUBJECTS: t.Mapping[str, tuple[Kind, ...]] = {
     "Masters": (NOT_SEEN, UNCLEAR),
+    "Trust across the masters": (*trust.KINDS, *peers.KINDS),
     "Flags": flags.KINDS,
-    "Files and certificates": files.KINDS,
+    "Files and certificates": (*files.KINDS, *access.KINDS),
     "One CA for several purposes": reuse.KINDS,
-    "Process and files": running.KINDS,
+    "Process and files": (*kubelet.KINDS, *running.KINDS),
     "Around kube-apiserver": surroundings.KINDS,
-    "Trust across the masters": trust.KINDS,
     "What the cluster publishes": published.KINDS,
     "Reading the API": (NOT_READ,),
-    "APIServices": apiservices.KINDS,
+    "APIServices": (*replicas.KINDS, *apiservices.KINDS, *claims.KINDS),
+    "Discovery": discovery.KINDS,
+    "kubeadm": kubeadm.KINDS,
     "The smoke test": smoke.KINDS,
 }
 CATALOGUE = tuple(kind for kinds in SUBJECTS.values() for kind in kinds)

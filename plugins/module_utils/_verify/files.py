@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of the front proxy on one master: there, readable, fitting together, valid, and nobody else's to change."""
+"""The files of the front proxy on one master: there, fitting together, and valid."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import typing as t
 from datetime import datetime, timedelta
 
 from .._pki.ca import WEAK_HASHES
-from .._pki.certificate import Certificate, load_x509
-from .._pki.deps import quiet, x509
+from .._pki.certificate import Certificate
 from .._pki.lifetime import iso
 from .._pki.names import PRIVILEGED_ORGANIZATION
-from .._plan.master import Seen
 from .._shown import Shell
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
 
-__all__ = ["KINDS", "judge_files", "usages"]
+__all__ = ["KINDS", "judge_files", "refuses_its_signature"]
 
 #: How long before its end a certificate is reported, but not before it has lived for three quarters of its life.
 #: A CA takes longer to replace than a pair.
@@ -32,7 +30,7 @@ MISSING = Kind(
     severity=BROKEN,
     title="the file of --{flag} is not there",
     consequence="kube-apiserver does not start without it. One that runs keeps what it loaded, until it is restarted.",
-    fix="run: {command}",
+    fix="{other_pair}",
     cause="Remove front-proxy-client.crt.",
     source=f"{_DYNAMIC}; tried with 1.20.2 and 1.36.2",
 )
@@ -108,7 +106,7 @@ WRONG_NAME = Kind(
     title="the proxy client's certificate has a name that --requestheader-allowed-names does not allow",
     consequence='kube-apiserver and extension API servers refuse it ("subject with cn={name} is not in the allowed '
     'list").',
-    fix="run: {command}",
+    fix="{other_pair}",
     cause="Set --requestheader-allowed-names=aggregator for a pair with the name front-proxy-client.",
     source=f"{_X509}; metrics-server issue 40",
 )
@@ -117,7 +115,7 @@ WRONG_USAGE = Kind(
     severity=BROKEN,
     title="the extended key usage of the proxy client's certificate lacks clientAuth",
     consequence='Extension API servers refuse it ("certificate specifies an incompatible key usage").',
-    fix="{new_pair}",
+    fix="{other_pair}",
     cause="Sign it as a server's certificate, as the defaults of cfssl do.",
     source=f"{_X509} (DefaultVerifyOptions); metrics-server issue 1279",
 )
@@ -126,7 +124,7 @@ NO_USAGE = Kind(
     severity=UNTIDY,
     title="the proxy client's certificate has no extended key usage",
     consequence="Kubernetes accepts it, but kubeadm cannot renew it.",
-    fix="{new_pair}",
+    fix="{other_pair}",
     cause="Sign it with openssl x509 -req and no extensions.",
     source="cmd/kubeadm/app/util/pkiutil (NewSignedCert); tried with 1.20.2",
 )
@@ -135,7 +133,7 @@ ADMIN = Kind(
     severity=AT_RISK,
     title="the proxy client's certificate has the organization system:masters",
     consequence="Wherever the client CA accepts it, it is an administrator of the cluster by itself.",
-    fix="{new_pair}",
+    fix="{other_pair}",
     cause="Use admin.pem as the proxy client's certificate.",
     source="kubernetes-the-hard-way issue 505",
 )
@@ -196,43 +194,14 @@ ORDER = Kind(
     cause="Put another CA in front of front-proxy-ca.crt.",
     source="cmd/kubeadm/app/util/pkiutil (TryLoadCertFromDisk); tried with 1.20.2",
 )
-OPEN_KEY = Kind(
-    id="key-readable-by-others",
-    severity=AT_RISK,
-    title="the key of the proxy client can be read by others than root and kube-apiserver",
-    consequence="Who reads it can be anyone in this cluster, administrators included.",
-    fix="run on {host}: {mend}",
-    cause="chmod 0644 front-proxy-client.key, or chown it to another user",
-    source="a front proxy names the user and the groups itself",
-)
-OPEN_FILE = Kind(
-    id="file-writable-by-others",
-    severity=AT_RISK,
-    title="the file of --{flag} can be changed by others than its owner",
-    consequence="Who changes it decides whom kube-apiserver trusts, or stops it.",
-    fix="run on {host}: chmod go-w {path}",
-    cause="chmod 0666 front-proxy-ca.crt",
-    source="kube-apiserver loads it again by itself",
-)
-
 KINDS = (
     *(MISSING, UNREADABLE, KEY_MISMATCH, CA_EXPIRED, NO_CA, CLIENT_CA_SIGNED, UNSIGNED, EXPIRED, NOT_YET, WRONG_NAME),
-    *(WRONG_USAGE, OPEN_KEY, OPEN_FILE, ADMIN, EXPIRES, CA_EXPIRES, WEAK, OLD_CA, ORDER, NO_USAGE),
+    *(WRONG_USAGE, ADMIN, EXPIRES, CA_EXPIRES, WEAK, OLD_CA, ORDER, NO_USAGE),
 )
 
 
 def _ends_soon(certificate: Certificate, now: datetime, notice: timedelta) -> bool:
     return certificate.not_after - now < min(notice, (certificate.not_after - certificate.not_before) / 4)
-
-
-def usages(certificate: Certificate) -> frozenset[str] | None:
-    """The dotted names of the extended key usages; None if the certificate limits nothing."""
-    with quiet():
-        try:
-            value = load_x509(certificate.der).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        except x509.ExtensionNotFound:
-            return None
-        return frozenset(usage.dotted_string for usage in value)
 
 
 def refuses_its_signature(view: View, leaf: Certificate) -> bool:
@@ -242,31 +211,6 @@ def refuses_its_signature(view: View, leaf: Certificate) -> bool:
     if view.release is None:
         return bool(view.probe and view.probe["status"] == 401)
     return not view.before("1.24")
-
-
-def _proper_owner(view: View, key: Seen) -> Shell:
-    """The server's own key, as a word, if the pair's key belongs to somebody else, who is not root; else nothing."""
-    own = view.file("tls-private-key-file")
-    if own is None or not own.exists or key.facts["uid"] in (0, own.facts["uid"]):
-        return Shell("")
-    return view.on_disk(own.host)
-
-
-def _modes(view: View) -> t.Iterator[Finding]:
-    for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):
-        seen = view.file(flag)
-        if seen is None or not seen.exists:
-            continue
-        mode = int(seen.facts["mode"], 8)
-        shown = f"{seen.host} has mode {seen.facts['mode']} and belongs to {seen.facts['owner']}:{seen.facts['group']}"
-        path = view.on_disk(seen.host)
-        # a group of its own is a way to let one more account read it
-        owner = _proper_owner(view, seen) if flag == KEY_FLAG else Shell("")
-        if flag == KEY_FLAG and (mode & 0o007 or owner):
-            mend = Shell(f"chown --reference={owner} {path} && " * bool(owner) + f"chmod 0600 {path}")
-            yield finding(OPEN_KEY, view.where, shown, host=view.name, mend=mend)
-        elif mode & 0o022:
-            yield finding(OPEN_FILE, view.where, shown, flag=flag, host=view.name, path=path)
 
 
 def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
@@ -313,14 +257,13 @@ def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
     # a list of nothing but empty names is a finding of its own
     if any(name.strip() for name in names) and leaf.common_name not in names:
         evidence = f"{shown}; allowed: {', '.join(names)}"
-        yield finding(WRONG_NAME, view.where, evidence, name=str(leaf.common_name), command=view.command)
-    limits = usages(leaf)
-    if limits is None:
-        yield finding(NO_USAGE, view.where, shown, new_pair=view.other_pair)
+        yield finding(WRONG_NAME, view.where, evidence, name=str(leaf.common_name), other_pair=view.other_pair)
+    if leaf.any_usage:
+        yield finding(NO_USAGE, view.where, shown, other_pair=view.other_pair)
     elif not leaf.client_auth:
-        yield finding(WRONG_USAGE, view.where, shown, new_pair=view.other_pair)
+        yield finding(WRONG_USAGE, view.where, shown, other_pair=view.other_pair)
     if PRIVILEGED_ORGANIZATION in leaf.organizations:
-        yield finding(ADMIN, view.where, shown, new_pair=view.other_pair)
+        yield finding(ADMIN, view.where, shown, other_pair=view.other_pair)
     if leaf.signature_hash in WEAK_HASHES:
         severity = BROKEN if refuses_its_signature(view, leaf) else ""
         yield finding(
@@ -337,11 +280,11 @@ def judge_files(view: View) -> t.Iterator[Finding]:
             continue
         if not seen.exists:
             whole = False
-            yield finding(MISSING, view.where, seen.host, flag=flag, command=view.command)
+            pair = Shell(f"run: {view.command}") if flag == CA_FLAG else view.other_pair
+            yield finding(MISSING, view.where, seen.host, flag=flag, other_pair=pair)
         elif flag != KEY_FLAG and view.bundle(flag).problem:
             whole = False
             yield finding(UNREADABLE, view.where, view.bundle(flag).problem, flag=flag, command=view.command)
-    yield from _modes(view)
     leaf, certificate, key = view.leaf, view.file(CERT_FLAG), view.file(KEY_FLAG)
     if not whole or leaf is None or certificate is None or key is None:
         return

@@ -9,7 +9,7 @@ import typing as t
 
 from .._plan.wish import AGGREGATION_FLAGS
 from .model import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, extra_vars
+from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View
 
 __all__ = ["KINDS", "STANDARD_HEADERS", "judge_flags"]
 
@@ -131,9 +131,7 @@ def _names(view: View) -> t.Iterator[Finding]:
     if not names:
         if view.shares_client_ca:
             return  # far worse, and a finding of its own
-        name = (view.leaf and view.leaf.common_name) or "front-proxy-client"
-        allow = extra_vars(front_proxy_allowed_names=[name])
-        yield finding(NAMES_ANY, view.where, _show(view, _NAMES), command=command, allow=allow)
+        yield finding(NAMES_ANY, view.where, _show(view, _NAMES), command=command, allow=view.allow)
     elif not any(name.strip() for name in names):
         yield finding(NAMES_BLANK, view.where, _show(view, _NAMES), command=command)
     elif not all(name.strip() for name in names):

@@ -35,7 +35,8 @@ class Kind:
 
     id: stays the same for ever; title: names the cause in a few words; consequence: what follows of it; fix: a
     variable, a command or a step; cause: how to bring it about, for tests and for the curious; source: where the fact
-    comes from; ours: whether the front proxy is at fault, False if it is an extension API server.
+    comes from; ours: whether the front proxy is at fault, False if it is an extension API server; explains: the ids of
+    kinds that follow from this one, whose own fixes do not help before its fix does.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Kind:
     cause: str
     source: str
     ours: bool = True
+    explains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

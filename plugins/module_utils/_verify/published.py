@@ -9,15 +9,15 @@ import json
 import typing as t
 
 from .._pki.certificate import Certificate
+from .._shown import Shell
 from .flags import STANDARD_HEADERS
 from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .view import View, describe, read_each
 
-__all__ = ["KINDS", "NAMESPACE_AND_NAME", "judge_published", "unreadable_in"]
+__all__ = ["KINDS", "NAMESPACE_AND_NAME", "fix_of_names", "judge_published", "name_is_unpublished", "unreadable_in"]
 
 NAMESPACE_AND_NAME = "kube-system/extension-apiserver-authentication"
 _CONTROLLER = "pkg/controlplane/controller/clusterauthenticationtrust"
-_EDIT = "kubectl --namespace=kube-system edit configmap extension-apiserver-authentication"
 _CA, _NAMES = "requestheader-client-ca-file", "requestheader-allowed-names"
 
 NOT_PUBLISHED = Kind(
@@ -28,6 +28,7 @@ NOT_PUBLISHED = Kind(
     fix="look again after a minute; then at the log of a kube-apiserver (cluster_authentication_trust_controller)",
     cause="Let an admission webhook refuse ConfigMaps before the first master has --requestheader-client-ca-file.",
     source=_CONTROLLER,
+    explains=("extension-refuses-the-pair", "extension-forbids", "smoke-test-refused"),
 )
 UNPUBLISHED = Kind(
     id="ca-not-published",
@@ -37,16 +38,19 @@ UNPUBLISHED = Kind(
     fix="look again after a minute; then run: {command}",
     cause="Let an admission webhook refuse ConfigMaps, and replace the CA.",
     source=_CONTROLLER,
+    explains=("extension-refuses-the-pair", "smoke-test-refused"),
 )
 NAME_UNPUBLISHED = Kind(
     id="name-not-published",
     severity=BROKEN,
     title="the name of a proxy client's certificate is not published",
-    consequence="Extension API servers refuse every request that comes through {host} (401).",
-    fix="look again after a minute; then run: {command}",
-    cause="Let an admission webhook refuse ConfigMaps, and give the pair another name, which the flag allows; with a "
-    "smoke test it is smoke-test-refused.",
+    consequence="Extension API servers refuse every request that comes through {host} (401). kube-apiserver publishes "
+    "only names that its own --requestheader-allowed-names holds: one that allows any name adds none.",
+    fix="{fix}",
+    cause="Give a master a pair with another name, and allow any name there, but not on the others; with a smoke test "
+    "it is smoke-test-refused.",
     source=_CONTROLLER,
+    explains=("extension-refuses-the-pair", "allowed-names-differ", "allowed-names-any"),
 )
 HEADER_UNPUBLISHED = Kind(
     id="header-not-published",
@@ -64,7 +68,7 @@ SUPERSEDED = Kind(
     title="a front-proxy CA that no master has any more is still trusted by all extension API servers",
     consequence="Who has its key can be anyone there, until {until}. kube-apiserver never takes a CA out of the "
     "ConfigMap before it has expired.",
-    fix="run: " + _EDIT + "  # take the certificate out of requestheader-client-ca-file. Edit, do not delete",
+    fix="run: {prune}",
     cause="Replace the front-proxy CA on all masters.",
     source=f"{_CONTROLLER} (combineCertLists); containers-roadmap issue 2786",
 )
@@ -74,7 +78,7 @@ OLD_NAMES = Kind(
     title="names of front proxies that no master allows any more are still published",
     consequence="Extension API servers accept them for certificates of the front-proxy CA. kube-apiserver never takes "
     "one out.",
-    fix="run: " + _EDIT + "  # take {names} out of requestheader-allowed-names",
+    fix="run: {prune}",
     cause="Change --requestheader-allowed-names on all masters.",
     source=f"{_CONTROLLER} (combineUniqueStringSlices)",
 )
@@ -112,24 +116,39 @@ def _cas(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t
     old: list[Certificate] = [ca for ca in published if ca.key_fingerprint not in held]
     if old:
         until = f"{max(ca.not_after for ca in old):%Y-%m-%d}"
-        yield finding(SUPERSEDED, (cluster, ()), *map(describe, old), until=until)
+        yield finding(SUPERSEDED, (cluster, ()), *map(describe, old), until=until, prune=reader.prune)
+
+
+def name_is_unpublished(view: View, reader: View) -> bool:
+    """Whether extension API servers refuse the name of a pair, which its own master takes. reader: of the ConfigMap."""
+    published, allowed = _list(reader, _NAMES), view.list_flag(_NAMES)
+    name = view.leaf.common_name if view.leaf else None
+    # where the master's own flag does not allow it, that is the finding
+    return bool(published and name and name not in published and (not allowed or name in allowed))
+
+
+def fix_of_names(unpublished: t.Sequence[View], views: t.Sequence[View]) -> Shell:
+    """How all names get published: a name that a flag holds will be, by the running server; others need the flag."""
+    listed = {name for view in views for name in view.list_flag(_NAMES)}
+    waits = all(view.leaf and view.leaf.common_name in listed for view in unpublished)
+    return Shell(f"{'look again after a minute; then ' * waits}run: {views[0].command} {views[0].allow}")
 
 
 def _names(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
     published = _list(reader, _NAMES)
-    shown = f"{NAMESPACE_AND_NAME} allows {json.dumps(published)}"
-    for view in views:
-        name = view.leaf.common_name if view.leaf else None
-        # where the master's own flag does not allow it, that is the finding
-        if published and name and name not in published and name in view.list_flag(_NAMES):
-            evidence = f"{view.name} uses {describe(view.leaf)}" if view.leaf else ""
-            yield finding(NAME_UNPUBLISHED, view.where, evidence, shown, host=view.name, command=view.command)
+    unpublished = [view for view in views if name_is_unpublished(view, reader)]
+    if unpublished:
+        hosts = [view.name for view in unpublished]
+        shown = [f"{view.name} uses {describe(view.leaf)}" for view in unpublished if view.leaf]
+        shown.append(f"{NAMESPACE_AND_NAME} allows {json.dumps(published)}")
+        fix = fix_of_names(unpublished, views)
+        yield finding(NAME_UNPUBLISHED, (cluster, hosts), *shown, host=", ".join(hosts), fix=fix)
     allowed = {name for view in views for name in view.list_flag(_NAMES)}
     old = [name for name in published if name not in allowed]
     # where a master allows any name there is no list to compare with
     if old and not unseen and all(view.list_flag(_NAMES) for view in views if view.cas):
         listed = json.dumps(old)
-        yield finding(OLD_NAMES, (cluster, ()), f"{NAMESPACE_AND_NAME} allows {listed}", names=listed)
+        yield finding(OLD_NAMES, (cluster, ()), f"{NAMESPACE_AND_NAME} allows {listed}", prune=reader.prune)
 
 
 def _headers(cluster: str, reader: View, views: t.Sequence[View]) -> t.Iterator[Finding]:

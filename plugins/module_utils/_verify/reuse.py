@@ -78,7 +78,19 @@ ACCOUNTS = Kind(
     source="--service-account-key-file; kubeasz does so by default",
 )
 
-KINDS = (ANYBODY, CLIENTS, ETCD, ACCOUNTS, NO_START, KUBELETS)
+ITSELF = Kind(
+    id="pair-vouches-for-itself",
+    severity=AT_RISK,
+    title="the proxy client's certificate is itself in the front-proxy bundle",
+    consequence="It works, since a certificate that is itself among the trusted ones is taken as it is. Nothing "
+    "else can be signed with it, so a new pair needs a new bundle at kube-apiserver and at every extension API server "
+    "at once.",
+    fix=_OWN_CA,
+    cause="Set --requestheader-client-ca-file to the file of --proxy-client-cert-file.",
+    source="Go, crypto/x509 (Certificate.Verify takes a certificate that the roots contain); kubeasz",
+)
+
+KINDS = (ANYBODY, CLIENTS, ETCD, ACCOUNTS, ITSELF, NO_START, KUBELETS)
 
 
 def _key_of(pem: str) -> str:
@@ -122,6 +134,9 @@ def judge_reuse(view: View) -> t.Iterator[Finding]:
     command, path = view.command, bundle.host
     name = (view.leaf and view.leaf.common_name) or "front-proxy-client"
     clients = view.bundle("client-ca-file").certificates
+    if view.leaf and view.signer and view.signer.fingerprint == view.leaf.fingerprint:
+        evidence = f"{path} holds {describe(view.leaf)}, which is the pair's own"
+        yield finding(ITSELF, view.where, evidence, command=command)
     shared = _shared(view, clients)
     if shared:
         seen = view.file("client-ca-file")

@@ -1,21 +1,36 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs against what is written: a process with other flags than its manifest, or older files than the disk."""
+"""What runs against what is written: a pod that no kubelet runs, a process with other flags or older files."""
 
 from __future__ import annotations
 
 import typing as t
 
 from .._argv import last_value, same_value
-from .._plan.flags import read_list
+from .._manifest.api_objects import api_objects
+from .._plan.master import NO_API_OBJECTS_FROM
+from .._plan.names import read_list
 from .._plan.wish import AGGREGATION_FLAGS, ROUTING_FLAG
 from .._shown import Shell, shell_word
-from .files import refuses_its_signature, usages
-from .model import AT_RISK, BROKEN, Finding, Kind, finding
+from .files import refuses_its_signature
+from .kubelet import judge_kubelet
+from .model import AT_RISK, BROKEN, WILL_BREAK, Finding, Kind, finding
 from .view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
 
 __all__ = ["KINDS", "judge_running"]
+
+API_OBJECTS = Kind(
+    id="pod-names-api-objects",
+    severity=WILL_BREAK,
+    title="the static pod of kube-apiserver names objects of the API, and kubelets from 1.34 on run no such pod",
+    consequence="A newer kubelet does not start kube-apiserver, and ends one that runs when it finds this manifest.",
+    fix="put what these objects hold into files on {host}, mount them as hostPath, and take the names out of {path}; "
+    "kube-apiserver then restarts",
+    cause="Give kube-apiserver's static pod a serviceAccountName, or a volume of the kind secret.",
+    source="pkg/kubelet/config/common.go (static pods may not reference ...), pkg/api/pod/util.go; 1.34",
+    explains=("server-not-running", "server-not-answering"),
+)
 
 NOT_RUNNING = Kind(
     id="server-not-running",
@@ -50,13 +65,13 @@ STALE = Kind(
     severity=BROKEN,
     title="kube-apiserver works with older front-proxy files than those on the disk",
     consequence="What was renewed has no effect, and what was withdrawn is still trusted.",
-    fix="{fix}",
+    fix="{restart}",
     cause="Replace front-proxy-ca.crt and the pair and look at once (1.20 to 1.22 load them within 60 s); or mount a "
     "single file into the container and replace it on the host.",
     source="staging/src/k8s.io/apiserver/pkg/server/dynamiccertificates; Kubernetes issues 78382 and 120890",
 )
 
-KINDS = (NOT_RUNNING, NOT_ANSWERING, OTHER_FLAGS, STALE)
+KINDS = (API_OBJECTS, NOT_RUNNING, NOT_ANSWERING, OTHER_FLAGS, STALE)
 
 # Here the answer depends on what the server trusts as its own clients' CA, too.
 _COMPARED = (*AGGREGATION_FLAGS, ROUTING_FLAG, "client-ca-file")
@@ -110,7 +125,7 @@ def _refused_though_right(view: View) -> list[str]:
         certificate.host in key.facts.get("loads_with", ())
         and any(view.is_signed_by(ca) and ca.not_before <= view.now < ca.not_after for ca in view.cas)
         and leaf.not_before <= view.now < leaf.not_after
-        and (usages(leaf) is None or leaf.client_auth)
+        and (leaf.any_usage or leaf.client_auth)
         and (not names or leaf.common_name in names)
         and not refuses_its_signature(view, leaf)
     )
@@ -129,12 +144,30 @@ def _older_than_reload(view: View) -> list[str]:
     )
 
 
+def _judge_pod(view: View) -> t.Iterator[Finding]:
+    """Judge whether a kubelet runs the pod at all."""
+    path = view.facts["manifest"]["path"]
+    named = api_objects(view.master.pod)
+    if named:
+        severity = (
+            WILL_BREAK if view.master.healthy or view.master.kubelet_is_older_than(NO_API_OBJECTS_FROM) else BROKEN
+        )
+        evidence = f"{path}: {', '.join(named)}"
+        words = {"host": view.name, "path": view.on_disk(path)}
+        yield finding(API_OBJECTS, view.where, evidence, when="1.34", severity=severity, **words)
+
+
 def judge_running(view: View) -> t.Iterator[Finding]:
-    """Judge what runs on a master; on an image or a sandbox nothing does."""
+    """Judge a master's pod, and what runs of it; on an image or a sandbox nothing does."""
+    yield from _judge_pod(view)
     if not view.master.live:
         return
+    unread = [*judge_kubelet(view)]
+    yield from unread
     log = f"/var/log/pods/{view.master.pod.namespace}_{view.master.pod.name}-*/"
     if view.facts["process"] is None:
+        if unread:
+            return  # that is why
         yield finding(NOT_RUNNING, view.where, "no such process", host=view.name, log=log)
         return
     probe = view.probe
@@ -143,6 +176,8 @@ def judge_running(view: View) -> t.Iterator[Finding]:
         yield finding(NOT_ANSWERING, view.where, evidence, host=view.name, log=log)
         return
     different = _different_flags(view)
+    if different and unread:
+        return  # nobody has taken them up, and what else differs follows from that
     if different:
         yield finding(OTHER_FLAGS, view.where, *different, host=view.name)
         return
@@ -155,4 +190,4 @@ def judge_running(view: View) -> t.Iterator[Finding]:
         )
         wait = "wait a minute and look again (1.20 to 1.22 load files every 60 s); else "
         reads_late = view.release is None or (1, 20) <= view.release < (1, 23)
-        yield finding(STALE, view.where, *stale, fix=Shell(restart if pinned or not reads_late else wait + restart))
+        yield finding(STALE, view.where, *stale, restart=Shell(restart if pinned or not reads_late else wait + restart))

@@ -15,9 +15,11 @@ from .._master.smoke_objects import GROUP_SUFFIX
 from .._shown import Shell, commented
 from .causes import message_of
 from .model import AT_RISK, BROKEN, Finding, Kind, finding
+from .proxies import of_smoke
+from .published import fix_of_names, name_is_unpublished
 from .view import View
 
-__all__ = ["KINDS", "Smoke", "is_smoke_test", "judge_leftovers", "judge_smoke"]
+__all__ = ["KINDS", "REFUSED", "Smoke", "is_smoke_test", "judge_leftovers", "judge_smoke"]
 
 _SOURCE = "a throw-away extension API server on {host}"
 
@@ -35,9 +37,10 @@ REFUSED = Kind(
     severity=BROKEN,
     title="an extension API server refuses the certificate that kube-apiserver shows",
     consequence="Requests for extension API servers fail through this master (401, or 503).",
-    fix="run: {command}",
+    fix="{fix}",
     cause="Let an admission webhook refuse ConfigMaps, and give the pair another name.",
     source=_SOURCE,
+    explains=("allowed-names-differ", "allowed-names-any"),
 )
 UNREACHED = Kind(
     id="smoke-test-not-reached",
@@ -113,8 +116,15 @@ def _refused_through(view: View, live: t.Sequence[View], refused: t.Sequence[Ref
     return [each for each in refused if each["from"] not in others]
 
 
+def _fix_of_refusal(view: View, views: t.Sequence[View]) -> Shell:
+    reader = next((each for each in views if each.layer), None)
+    if reader and name_is_unpublished(view, reader):
+        return fix_of_names([view], views)
+    return Shell(f"run: {view.command}")
+
+
 def _judge_call(
-    view: View, asked: Asked | None, refused: t.Sequence[str], where: t.Mapping[str, str]
+    view: View, asked: Asked | None, refused: t.Sequence[str], where: t.Mapping[str, str], views: t.Sequence[View]
 ) -> t.Iterator[Finding]:
     """Judge the call through one master. refused: what the server said of those whom it did not let in."""
     caller = asked["caller"] if asked else None
@@ -124,7 +134,11 @@ def _judge_call(
         evidence = f"through {view.name}: " + (f"HTTP {status}" if status else "no answer")
         evidence += f"; {said}" if said else ""
         if refused:
-            yield finding(REFUSED, view.where, evidence, *refused, command=view.command, host=where["host"])
+            yield finding(REFUSED, view.where, evidence, *refused, fix=_fix_of_refusal(view, views), host=where["host"])
+            return
+        in_between = of_smoke(view, where["address"], said, evidence)
+        if in_between:
+            yield in_between
             return
         way = Shell(f"let {view.name} connect to {where['address']} (firewall)")
         if not view.routes:
@@ -186,9 +200,8 @@ def judge_smoke(
             findings.append(finding(NOT_RUN, view.where, *why))
             continue
         refused = _refused_through(view, live, ended["refused"] if ended else ())
-        found = list(
-            _judge_call(view, smokes[view.name].asked, [f"{each['from']}: {each['why']}" for each in refused], where)
-        )
+        said = [f"{each['from']}: {each['why']}" for each in refused]
+        found = list(_judge_call(view, smokes[view.name].asked, said, where, views))
         if found and view.name in blamed:
             notes.append(f"The smoke test does not work through {view.name}, which the finding above explains.")
         else:

@@ -10,6 +10,7 @@ import typing as t
 
 from .._manifest.pod import defines_same_pod
 from .model import AT_RISK, Finding, Kind, finding
+from .proxies import advice, judge_wiring
 from .view import View
 
 __all__ = ["CLOCK_SECONDS", "KINDS", "NO_ROUTE", "judge_surroundings"]
@@ -77,8 +78,12 @@ def judge_surroundings(view: View) -> t.Iterator[Finding]:
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         ahead = "ahead of" if skew > 0 else "behind"
         yield finding(CLOCK, view.where, f"{view.name} is {abs(skew):.0f} s {ahead} the controller")
-    dialled = view.layer["kubernetes_service"] if view.layer and not view.routes else None
+    yield from judge_wiring(view)
+    reaches = (
+        view.routes or view.tunnel or any(view.through(each["name"])["status"] == 200 for each in view.apiservices)
+    )
+    dialled = view.layer["kubernetes_service"] if view.layer and not reaches else None
     if dialled and dialled["error"] and not view.facts["service_routing"]:
         silent = f"the Service kubernetes ({dialled['address']}) does not answer from here: {dialled['error']}"
         seen = "no kube-proxy, no trace of it and no replacement was seen"
-        yield finding(NO_ROUTE, view.where, silent, seen, command=view.command)
+        yield finding(NO_ROUTE, view.where, silent, seen, *advice(view), command=view.command)

@@ -11,7 +11,7 @@ from .._pki.folder import CA_CERTIFICATE as CA_FILE
 from .._pki.folder import CA_KEY as CA_KEY_FILE
 from .._shown import Shell, commented
 from .model import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .view import CA_FLAG, View, describe, extra_vars
+from .view import CA_FLAG, View, describe
 
 __all__ = ["KINDS", "judge_trust"]
 
@@ -28,6 +28,7 @@ DIFFERENT = Kind(
     fix="run: {command} -e front_proxy_ca_from={host}{first}",
     cause="Let kubeadm init make a front-proxy CA on each master.",
     source="puppetlabs-kubernetes issue 275, Kubernetes issue 63486, metrics-server issue 58",
+    explains=("pair-not-signed-by-ca", "ca-not-published", "peer-refuses-the-pair", "extension-refuses-the-pair"),
 )
 NAMES_DIFFER = Kind(
     id="allowed-names-differ",
@@ -51,6 +52,19 @@ BUNDLES = Kind(
 KINDS = (DIFFERENT, NAMES_DIFFER, BUNDLES)
 
 
+def _whose_ca(holding: t.Sequence[View]) -> View:
+    """Choose the master whose CA is to count: the one that most of the others work with, and that can sign."""
+
+    def weight(view: View) -> tuple[bool, int, bool]:
+        key = view.signer.key_fingerprint if view.signer else ""
+        trusting = sum(key in [ca.key_fingerprint for ca in other.cas] for other in holding)
+        shown = sum(bool(view.signer and other.is_signed_by(view.signer)) for other in holding)
+        # never the client CA of a master that has no front-proxy CA of its own
+        return not view.shares_client_ca, trusting + shown, view.can_sign
+
+    return max(holding, key=weight)
+
+
 def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
     """Judge what the masters of a cluster trust together."""
     holding = [view for view in views if view.cas]
@@ -62,9 +76,7 @@ def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
     # a master whose pair has a fault of its own says nothing about the others
     signers = {view.signer.key_fingerprint for view in holding if view.signer}
     if not frozenset.intersection(*keys) or any(not signers <= each for each in keys):
-        # never the client CA of a master that has no front-proxy CA of its own
-        own = [view for view in holding if not view.shares_client_ca] or holding
-        chosen = next((view for view in own if view.can_sign), own[0])
+        chosen = _whose_ca(holding)
         bundle = chosen.file(CA_FLAG)
         first = Shell("")
         if chosen.can_sign and bundle:
@@ -76,7 +88,6 @@ def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
         yield finding(BUNDLES, (cluster, names), *shown)
     lists = {view.name: frozenset(view.list_flag("requestheader-allowed-names")) for view in holding}
     if len(set(lists.values())) > 1:
-        every = sorted(set().union(*lists.values()) - {""})
         seen = [f"{name}: {', '.join(sorted(found)) or 'any'}" for name, found in lists.items()]
-        allow = extra_vars(front_proxy_allowed_names=every)
-        yield finding(NAMES_DIFFER, (cluster, names), *seen, command=holding[0].command, allow=allow)
+        one = holding[0]
+        yield finding(NAMES_DIFFER, (cluster, names), *seen, command=one.command, allow=one.allow)

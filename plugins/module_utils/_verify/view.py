@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from .._argv import flag_values
@@ -21,14 +21,17 @@ from .._manifest.pod import StaticPod, read_pod
 from .._pki.certificate import Certificate, is_signed_by, read_certificates
 from .._pki.der import outline
 from .._pki.errors import PkiError
+from .._pki.names import PRIVILEGED_ORGANIZATION
 from .._plan.errors import PlanError
-from .._plan.flags import read_list
 from .._plan.master import DEFAULT_FOLDER, Master, Seen
+from .._plan.names import read_list
+from .._plan.network import tunnel_of
 from .._plan.wish import parse_release
 from .._shown import Shell, commented, shell_word
 
 __all__ = [
     "CONFIGURE",
+    "PRUNE",
     "Bundle",
     "View",
     "describe",
@@ -40,6 +43,9 @@ __all__ = [
 ]
 
 CONFIGURE = "kubeops.aggregation_layer.configure"
+PRUNE = "kubeops.aggregation_layer.prune"
+# The name of the pairs that kubeadm makes, and of their files.
+_KUBEADMS_NAME = "front-proxy-client"
 CA_FLAG, CERT_FLAG, KEY_FLAG = "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"
 
 
@@ -93,13 +99,14 @@ def describe(certificate: Certificate) -> str:
 @dataclass(frozen=True)
 class View:
     """A master. facts: what was seen; master: its manifest and what lies on it; command: how the configure playbook is
-    called here."""
+    called here; names: those that all front proxies of the cluster need, as far as they are known: see `own_names`."""
 
     facts: Survey
     master: Master
     cluster: str
     command: Shell
     running: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -115,6 +122,12 @@ class View:
     def now(self) -> datetime:
         """The clock of this master, by which its kube-apiserver judges dates."""
         return datetime.fromtimestamp(self.facts["clock"], tz=timezone.utc)
+
+    @property
+    def prune(self) -> Shell:
+        """How the playbook is called here that takes out of the ConfigMap what no master has any more."""
+        before, dummy, after = self.command.partition(f" {CONFIGURE}")
+        return Shell(f"{before} {PRUNE}{after}")
 
     @property
     def release(self) -> tuple[int, int] | None:
@@ -174,6 +187,18 @@ class View:
         return max(signers, key=lambda ca: ca.not_after) if signers else None
 
     @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of front proxies that this master allows and, where it allows its pair's or any, that one."""
+        allowed = tuple(name for name in self.list_flag("requestheader-allowed-names") if name.strip())
+        name = self.leaf.common_name if self.leaf else None
+        return (name,) if name and not allowed else allowed
+
+    @property
+    def allow(self) -> Shell:
+        """The variable with which configure allows all names that the front proxies of the cluster need."""
+        return extra_vars(front_proxy_allowed_names=self.names or ("front-proxy-client",))
+
+    @property
     def shares_client_ca(self) -> bool:
         """Whether one of its front-proxy CAs is a CA of the cluster's client certificates."""
         clients = {ca.key_fingerprint for ca in self.bundle("client-ca-file").certificates}
@@ -230,10 +255,9 @@ class View:
     @property
     def _kubeadm_folder(self) -> str:
         """The folder in which kubeadm can sign a pair for this master; empty if it cannot."""
-        made_by_kubeadm = any(name.startswith("kubeadm.kubernetes.io/") for name in self.master.pod.annotations)
         seen = self.file(CERT_FLAG)
         named = seen is not None and seen.host.endswith("/front-proxy-client.crt")
-        can = named and made_by_kubeadm and self.can_sign and self.master.live
+        can = named and self.master.made_by_kubeadm and self.can_sign and self.master.live
         return seen.host.rpartition("/")[0] if seen and can else ""
 
     def _by_kubeadm(self, command: str) -> str:
@@ -242,21 +266,46 @@ class View:
 
     @property
     def new_pair(self) -> Shell:
-        """How this master gets a new pair with the subject and usages of the old one."""
+        """How this master gets a new pair, with the subject and usages of the old one if they can stay."""
+        if self._kubeadm_folder and not self._is_renewable:
+            return self.other_pair
         if self._kubeadm_folder:
             return Shell(f"run on {self.name}: {self._by_kubeadm('certs renew front-proxy-client')}")
-        return commented(f"run: {self.command}", "with the key of the CA in front_proxy_pki_dir on the controller")
+        return self._signed_here
 
     @property
     def other_pair(self) -> Shell:
         """How this master gets a pair that is not like the old one, whose subject and usages kubeadm would keep."""
         folder = self._kubeadm_folder
-        if folder:
-            # kept, in case kubeadm cannot make another one
-            files = [shell_word(f"{folder}/front-proxy-client.{end}") for end in ("crt", "key")]
-            away = " && ".join(f"mv {file} {file}.old" for file in files)
-            return Shell(f"run on {self.name}: {away} && {self._by_kubeadm('init phase certs front-proxy-client')}")
-        return self.new_pair
+        if not folder or not self._allows(_KUBEADMS_NAME):
+            return self._signed_here
+        # kept, in case kubeadm cannot make another one
+        paths = [f"{folder}/{_KUBEADMS_NAME}.{end}" for end in ("crt", "key")]
+        away = [shell_word(path) for path in paths if self.facts["files"].get(path, {"exists": False})["exists"]]
+        moved = "".join(f"mv {file} {file}.old && " for file in away)
+        return Shell(f"run on {self.name}: {moved}{self._by_kubeadm('init phase certs front-proxy-client')}")
+
+    def _allows(self, name: str | None) -> bool:
+        """Whether this master accepts a pair with this name, by its flags."""
+        names = [each for each in self.list_flag("requestheader-allowed-names") if each.strip()]
+        return not names or name in names
+
+    @property
+    def _signed_here(self) -> Shell:
+        return commented(f"run: {self.command}", "with the key of the CA in front_proxy_pki_dir on the controller")
+
+    @property
+    def _is_renewable(self) -> bool:
+        """Whether kubeadm can make a pair like this one that is right: it keeps subject and usages."""
+        leaf = self.leaf
+        if leaf is None or not leaf.client_auth:
+            return False
+        return PRIVILEGED_ORGANIZATION not in leaf.organizations and self._allows(leaf.common_name)
+
+    @property
+    def tunnel(self) -> str:
+        """The file by which kube-apiserver reaches the cluster through a tunnel, or may do so; empty without one."""
+        return tunnel_of(self.master)
 
     @property
     def routes(self) -> bool:
@@ -274,7 +323,8 @@ def read_view(name: str, facts: Survey, *, cluster: str, container: str, command
         return None, str(error)
     process = facts["process"]
     running = flag_values(process["argv"]) if process else {}
-    return View(facts, Master(name, facts, pod), cluster, command, running), ""
+    view = View(facts, Master(name, facts, pod), cluster, command, running)
+    return replace(view, names=view.own_names), ""
 
 
 def subject_of(certificate: Certificate) -> bytes:

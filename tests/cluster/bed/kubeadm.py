@@ -18,7 +18,7 @@ __all__ = ["init", "join"]
 
 CONFIGURATION = "/etc/kubeadm.json"
 PATCHES = "/etc/kubeadm.patches"
-GRACE_SECONDS = 5
+GRACE_SECONDS = 2
 PORT = 6443
 SOCKET = "/run/containerd/containerd.sock"
 

@@ -41,6 +41,11 @@ class Node:
         self._pid = 0
 
     @property
+    def group(self) -> str:
+        """The control group of all that runs in it."""
+        return self._names.node(self.number)
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -65,7 +70,7 @@ class Node:
         """Begin to boot. To be called in the main thread: the kernel ends the node with the thread that started it."""
         self._mount()
         self._connect()
-        group = self._names.node(self.number)
+        group = self.group
         procs = [str(tree / group / "cgroup.procs") for tree in cgroups.make(group)]
         apart = ("unshare", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
         with open(self.folder / "init.log", "ab") as log:

@@ -13,12 +13,14 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
+import time
 import typing as t
 from pathlib import Path
 
 from bed.shell import BedError, run
 from bed.testbed import Testbed
-from support.service import Service, free_port
+from support.service import Service, ServiceError, free_port
 
 from watch.client import Client
 from watch.master import wait_for
@@ -30,6 +32,7 @@ GROUP = "wardle.example.com"
 NAMESPACE = "wardle"
 TOKEN = "apiserver-token"
 READER = "extension-apiserver-authentication-reader"
+START_SECONDS = 120
 FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
 
 
@@ -129,14 +132,40 @@ class SampleApiServer:
             "audit-log-path": str(self.audit),
         }
         self._argv = [str(program), *(f"--{name}={value}" for name, value in flags.items())]
-        self._services.append(Service("sample-apiserver", self._argv, self._folder / "sample-apiserver.log"))
+        self._serve()
         return self
+
+    def _serve(self, *flags: str) -> None:
+        """Start it, and again where it ends at once, as a kubelet would.
+
+        It wants to read what it needs in ten seconds. On a busy machine that can be too little, and a kube-apiserver
+        that is restarted takes longer.
+        """
+        why, deadline = "", time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            service = Service("sample-apiserver", [*self._argv, *flags], self._folder / "sample-apiserver.log")
+            try:
+                service.wait_until(self._listens)
+            except ServiceError as error:
+                service.stop()
+                why = str(error)
+                time.sleep(2)
+                continue
+            self._services.append(service)
+            return
+        raise BedError(why)
+
+    def _listens(self) -> bool:
+        try:
+            with socket.create_connection((self._bed.names.gateway, self.port), timeout=2):
+                return True
+        except OSError:
+            return False
 
     def restart(self, *flags: str) -> None:
         """Start it again with more flags."""
         self._services.pop().stop()
-        argv = [*self._argv, *flags]
-        self._services.append(Service("sample-apiserver", argv, self._folder / "sample-apiserver.log"))
+        self._serve(*flags)
 
     def __exit__(self, *_exc: object) -> None:
         for service in reversed(self._services):

@@ -17,7 +17,7 @@ from OpenSSL import SSL
 from support.manifest import StaticPod
 from support.service import Service, free_port
 
-__all__ = ["ApiServer", "Etcd", "Response"]
+__all__ = ["LOOPBACK", "ApiServer", "Etcd", "Response"]
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 10
@@ -77,6 +77,7 @@ class ApiServer(Service):
         etcd: Etcd,
         log: Path,
         flags: t.Mapping[str, str | None] | None = None,
+        environment: t.Mapping[str, str] | None = None,
     ) -> None:
         """Start it. ``flags`` replaces (or, with None, removes) flags of the manifest."""
         pod = StaticPod(manifest, root)
@@ -94,7 +95,8 @@ class ApiServer(Service):
             # Nobody else is in this cluster, and no Service has to lead to this server.
             "endpoint-reconciler-type": "none",
         }
-        super().__init__(f"kube-apiserver of {root.name}", [program, *pod.argv({**here, **given})], log)
+        argv = [program, *pod.argv({**here, **given})]
+        super().__init__(f"kube-apiserver of {root.name}", argv, log, environment)
 
     def is_ready(self) -> bool:
         try:

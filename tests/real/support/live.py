@@ -18,7 +18,7 @@ from kubeadm_pki import Pair, issue, name
 from make_masters import Authorities, Master, make_master
 from support.apiserver import LOOPBACK, ApiServer, Etcd
 from support.manifest import StaticPod
-from support.service import free_port
+from support.service import Service, free_port
 
 __all__ = ["CONFIG_MAP", "PUBLISHED_CAS", "LiveMaster"]
 
@@ -31,13 +31,22 @@ CERTIFICATES = "/pki"
 class LiveMaster:
     """A kube-apiserver, and the manifest and files that a kubelet would have started it from.
 
-    ``prefix`` is the part of etcd that the masters of one cluster share.
+    ``prefix`` is the part of etcd that the masters of one cluster share; ``address`` is a loopback address.
     """
 
     def __init__(
-        self, program: str, folder: Path, *, authorities: Authorities, etcd: Etcd, prefix: str, version: str
+        self,
+        program: str,
+        folder: Path,
+        *,
+        authorities: Authorities,
+        etcd: Etcd,
+        prefix: str,
+        version: str,
+        address: str = LOOPBACK,
     ) -> None:
         self.name = folder.name
+        self.address = address
         self.folder = folder
         self.authorities = authorities
         self._program = program
@@ -53,8 +62,8 @@ class LiveMaster:
         self.manifest.write_text(self.manifest.read_text().replace(f": {CERTIFICATES}\n", f": {self.pki}\n"))
         self.set_flags(
             {
-                "advertise-address": LOOPBACK,
-                "bind-address": LOOPBACK,
+                "advertise-address": address,
+                "bind-address": address,
                 "secure-port": str(self.port),
                 "etcd-servers": etcd.url,
                 "etcd-prefix": prefix,
@@ -63,8 +72,11 @@ class LiveMaster:
                 "endpoint-reconciler-type": "none",
             }
         )
+        self.environment: dict[str, str] = {}
         self.server: ApiServer | None = None
+        self.kubelet: Service | None = None
         self._starts = 0
+        self._started_from = ""
 
     @property
     def flags(self) -> dict[str, str]:
@@ -119,6 +131,10 @@ class LiveMaster:
             issue(self.authorities.cluster, subject, client=True).write(folder, "admin")
         return folder / "admin.crt", folder / "admin.key"
 
+    def status_of(self, path: str) -> int:
+        """Ask its API as its administrator; gives the status of HTTP."""
+        return self._status("GET", path, {}, "")[0]
+
     def get(self, path: str) -> t.Any:
         """Read an object of the API."""
         status, body = self._status("GET", path, {}, "")
@@ -157,8 +173,25 @@ class LiveMaster:
         self.post(webhooks, {"metadata": {"name": f"no-{resource}"}, "webhooks": [webhook]})
         return f"{webhooks}/no-{resource}"
 
-    def register(self, group: str, address: str, port: int) -> None:
-        """Make an extension API server known that listens at an address."""
+    @property
+    def kubeconfig(self) -> Path:
+        """A file with which the programs of Kubernetes are its administrator."""
+        certificate, key = map(str, self.administrator)
+        cluster = {"server": f"https://{self.address}:{self.port}", "certificate-authority": str(self.pki / "ca.crt")}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"user": "admin", "cluster": "here"}}],
+            "clusters": [{"name": "here", "cluster": cluster}],
+            "users": [{"name": "admin", "user": {"client-certificate": certificate, "client-key": key}}],
+        }
+        path = self.folder / "kubeconfig"
+        path.write_text(json.dumps(document))
+        return path
+
+    def register(self, group: str, address: str, port: int, *others: int, version: str = "v1") -> None:
+        """Make an extension API server known that listens at an address. others: ports of it of further endpoints."""
         # a new kube-apiserver makes the namespace a moment after it is ready
         self.server.wait_until(lambda: self._status("GET", "/api/v1/namespaces/default", {}, "")[0] == 200)
         metadata = {"name": group.partition(".")[0], "namespace": "default"}
@@ -166,28 +199,33 @@ class LiveMaster:
             "/api/v1/namespaces/default/services",
             {"metadata": metadata, "spec": {"ports": [{"port": 443, "targetPort": port}]}},
         )
-        subset = {"addresses": [{"ip": address}], "ports": [{"port": port}]}
-        self.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": [subset]})
+        ports = (port, *others)
+        subsets = [{"addresses": [{"ip": address}], "ports": [{"port": each}]} for each in ports]
+        self.post("/api/v1/namespaces/default/endpoints", {"metadata": metadata, "subsets": subsets})
         # newer servers look there, and no controller-manager copies Endpoints into slices here
         slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
         if self._status("GET", slices, {}, "")[0] == 200:
             labels = {"kubernetes.io/service-name": metadata["name"]}
-            one = {"addressType": "IPv4", "endpoints": [{"addresses": [address]}], "ports": [{"port": port}]}
-            self.post(slices, {"metadata": {**metadata, "labels": labels}, **one})
-        self.add_apiservice(group)
+            for each in ports:
+                own = {"name": f"{metadata['name']}-{each}", "namespace": "default", "labels": labels}
+                one = {"addressType": "IPv4", "endpoints": [{"addresses": [address]}], "ports": [{"port": each}]}
+                self.post(slices, {"metadata": own, **one})
+        self.add_apiservice(group, version)
 
-    def add_apiservice(self, group: str) -> None:
-        """Register the version v1 of a group, which its Service of the same name in ``default`` is to serve."""
+    def add_apiservice(self, group: str, version: str = "v1") -> None:
+        """Register a version of a group, which its Service of the same name in ``default`` is to serve."""
         spec = {
             "group": group,
-            "version": "v1",
+            "version": version,
             "groupPriorityMinimum": 1000,
             "versionPriority": 15,
             "service": {"namespace": "default", "name": group.partition(".")[0]},
             "insecureSkipTLSVerify": True,
         }
         document = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "spec": spec}
-        self.post("/apis/apiregistration.k8s.io/v1/apiservices", {**document, "metadata": {"name": f"v1.{group}"}})
+        self.post(
+            "/apis/apiregistration.k8s.io/v1/apiservices", {**document, "metadata": {"name": f"{version}.{group}"}}
+        )
 
     def _send(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> None:
         status, body = self._status(method, path, document, kind)
@@ -197,7 +235,7 @@ class LiveMaster:
     def _status(self, method: str, path: str, document: t.Mapping[str, t.Any], kind: str) -> tuple[int, str]:
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         context.load_cert_chain(*self.administrator)
-        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(self.address, self.port, timeout=10, context=context)
         try:
             connection.request(method, path, json.dumps(document), {"Content-Type": kind})
             answer = connection.getresponse()
@@ -233,13 +271,44 @@ class LiveMaster:
 
         self.server.wait_until(settled)
 
+    def start_kubelet(self, *flags: str) -> None:
+        """Let there be a process that is called as a kubelet is, with these flags or those of one that reads the
+        manifest's folder. It does nothing: tests start and stop the server.
+        """
+        program = self.folder / "kubelet"
+        if not program.is_symlink():
+            program.symlink_to("/bin/sh")
+        words = flags or (f"--pod-manifest-path={self.manifest.parent}",)
+        self.kubelet = Service(
+            "kubelet", [str(program), "-c", "sleep infinity; :", *words], self.folder / "kubelet.log"
+        )
+
+    def stop_kubelet(self) -> None:
+        if self.kubelet is not None:
+            self.kubelet.stop()
+            self.kubelet = None
+
     def start(self) -> None:
         """Run what the manifest says, and wait until it serves."""
         self._starts += 1
         log = self.folder / f"log-{self._starts}"
         text, flags = self.manifest.read_text(), self.flags
-        self.server = ApiServer(self._program, text, root=Path("/"), etcd=self._etcd, log=log, flags=flags)
+        self._started_from = text
+        self.server = ApiServer(
+            self._program,
+            text,
+            root=Path("/"),
+            etcd=self._etcd,
+            log=log,
+            flags=flags,
+            environment=self.environment,
+        )
         self.server.wait_until(self.is_ready)
+
+    @property
+    def runs_its_manifest(self) -> bool:
+        """Whether the server was started from what the manifest says now."""
+        return self.manifest.read_text() == self._started_from
 
     def is_ready(self) -> bool:
         """Whether it says so to its administrator: it may let nobody else in."""
@@ -248,10 +317,24 @@ class LiveMaster:
         except OSError:
             return False
 
+    def on_a_host_of_its_own(self) -> None:
+        """From its next start on it has a host's name of its own, by which kube-apiservers tell each other apart."""
+        program = self.folder / "kube-apiserver"
+        program.write_text(
+            f'#!/bin/sh\nexec unshare --uts sh -c \'hostname {self.name} && exec {self._program} "$@"\' sh "$@"\n'
+        )
+        program.chmod(0o755)
+        self._program = str(program)
+
     def stop(self) -> None:
         if self.server is not None:
             self.server.stop()
             self.server = None
+
+    @property
+    def said(self) -> str:
+        """What the server that runs has logged."""
+        return self.server.log.read_text(errors="replace") if self.server else ""
 
     def restart(self) -> None:
         self.stop()

@@ -31,7 +31,10 @@ class ServiceError(Exception):
 class Service:
     """A server process. It dies with the process that started it, even when that one is killed."""
 
-    def __init__(self, title: str, argv: t.Sequence[str], log: Path) -> None:
+    def __init__(
+        self, title: str, argv: t.Sequence[str], log: Path, environment: t.Mapping[str, str] | None = None
+    ) -> None:
+        """Start it. environment: variables besides those of this process."""
         self.title = title
         self.log = log
         parent = os.getpid()
@@ -48,6 +51,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=log.parent,
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )

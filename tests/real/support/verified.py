@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from support.ansible_run import Ansible
 from support.live import CONFIG_MAP, PUBLISHED_CAS, LiveMaster
 
-__all__ = ["CONFIG_MAP", "PUBLISHED_CAS", "PUBLISHED_NAMES", "Look", "Verified", "verify"]
+__all__ = ["CONFIG_MAP", "PUBLISHED_CAS", "PUBLISHED_NAMES", "Look", "Verified", "verify", "wait_for_ids"]
 
 VERIFY = "kubeops.aggregation_layer.verify"
 
@@ -47,6 +48,8 @@ def verify(ansible: Ansible, folder: Path, *given: LiveMaster | str, **variables
     inventory, report = folder / "inventory", folder / "report.json"
     lines = ["[masters]", *(master.inventory_line for master in masters), "[masters:vars]"]
     lines += ["ansible_connection=local", "ansible_python_interpreter={{ ansible_playbook_python }}"]
+    # where a fix that is pasted keeps the CA
+    lines.append(f"front_proxy_pki_dir={folder / 'pki'}")
     inventory.write_text("\n".join(lines) + "\n")
     report.unlink(missing_ok=True)
     variables = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
@@ -61,3 +64,13 @@ class Look(t.Protocol):
 
     def __call__(self, *given: LiveMaster | str, **variables: t.Any) -> Verified:
         """Verify these masters; a string is an option of ansible-playbook."""
+
+
+def wait_for_ids(look: Look, masters: t.Sequence[t.Any], *ids: str) -> None:
+    """Look until just this is found: kube-apiserver checks an APIService again after a while."""
+    deadline = time.monotonic() + 120
+    while True:
+        verified = look(*masters)
+        if verified.ids == list(ids):
+            return
+        assert time.monotonic() < deadline, verified.output

@@ -203,6 +203,37 @@ class NoSecrets(SandboxCase):
         self.assert_configured("rsa")
         self.assert_configured("ecdsa")
 
+    def test_manifest(self) -> None:
+        """Variables of the manifest's containers are somebody's secrets, too. They stay where Ansible keeps results.
+
+        The manifest goes to the controller and back as it is, so they are in variables, and in what a module is sent.
+        """
+        self.add_cluster("m1", "m2", variables={"ansible_connection": "ssh"})
+        self.write_inventory()
+        secret = "Vault-Losung-0815-sehr-geheim"
+        env = f"    env:\n    - name: VAULT\n      value: {secret}\n    - {{value: '{secret}', name: A}}\n"
+        for master in self.masters.values():
+            text = master.manifest.read_text(encoding="utf-8")
+            self.assertIn("\n    image:", text)
+            text = text.replace("\n    image:", f"\n    - --token={secret}\n{env}    image:", 1)
+            master.manifest.write_text(text, encoding="utf-8")
+        for arguments, expect in ((["--check"], 0), ([], 0), ([], 0), (["-e", "front_proxy_manifest=/etc/no"], None)):
+            # without what the tasks were given: the observation, too, and Ansible hands that to callback plugins
+            run = self.loud_run(*arguments, expect=expect, ONLY_RESULTS="1")
+            for place in ("output", "log", "events", "system log"):
+                texts = self.texts(self.runs)[place]
+                self.assertGreaterEqual(sum(map(len, texts.values())), 1000, place)
+                for path, text in texts.items():
+                    at = text.find(secret)
+                    self.assertEqual(at, -1, f"{path}, after {text[:at][-300:]!r}")
+            if expect is None:
+                # what is wrong is said all the same
+                self.assertIn("There is no manifest at /etc/no", run.output)
+        self.assertIn(secret, self.masters["m1"].manifest.read_text(encoding="utf-8"))
+        self.loud_run(playbook=VERIFY)
+        for text in self.texts(self.runs)["output"].values():
+            self.assertNotIn(secret, text)
+
     def test_role_over_ssh(self) -> None:
         """The connection plugin for ssh tells more than the one for this machine."""
         self.add_cluster("m1", "m2", variables={"ansible_connection": "ssh"})
@@ -224,23 +255,30 @@ class NoSecrets(SandboxCase):
         run = self.run_unseen(*given, playbook=VERIFY)
         self.assertIn("ESTABLISH SSH CONNECTION", run.output)
 
-    def smoke(self, **variables: str) -> Run:
-        """Begin the smoke test on a master that seems to run a kube-apiserver, which does not answer."""
-        layer = dict.fromkeys(("status", "error", "apiservices", "unavailable", "kubernetes_service"))
+    def seeming(self, action: str, arguments: t.Mapping[str, t.Any], **variables: str) -> Run:
+        """Run an action on a master that seems to run a kube-apiserver, which does not answer."""
+        nothing = ("status", "error", "apiservices", "unavailable", "kubernetes_service", "kubeadm_config")
+        layer = {**dict.fromkeys(nothing), "providers": [], "stuck": [], "stale": []}
+        told = ("accepted", "status", "reload_hook", "version", "error")
         process = {"argv": ["kube-apiserver", "--secure-port=1"], "pid": os.getpid()}
+        user = {"uid": 0, "gid": 0, "groups": [], "overrides": True}
         changed = {
             "layer": {**layer, "user": "admin", "published": {}, "services": {}, "through": {}},
-            "process": {**process, "start_ticks": 1, "started": 1, "mounts": []},
+            # it began after all files were written
+            "process": {**process, "user": user, "start_ticks": 1, "started": 4e9, "mounts": []},
+            "probe": {**dict.fromkeys(told), "address": "127.0.0.1", "port": 1, "ready": True, "answers": True},
+            "handshake": {"names": [], "error": None},
+            "root": "",
         }
-        begin = {"step": "begin", "kubeconfig": str(self.kubeconfig), "observed_var": "surveyed"}
+        given = {"kubeconfig": str(self.kubeconfig), "observed_var": "surveyed", **arguments}
         tasks = [
             {f"{MODULE}.aggregation_layer_info": {"root": "{{ front_proxy_root }}"}, "register": "looked"},
             {"ansible.builtin.set_fact": {"surveyed": f"{{{{ looked | combine({changed}) }}}}"}},
-            {f"{MODULE}.front_proxy_smoke": begin, "register": "told"},
+            {f"{MODULE}.{action}": given, "register": "told"},
         ]
         play = {"hosts": "masters", "gather_facts": True, "gather_subset": ["!all", "min"], "tasks": tasks}
         run = self.loud_run(playbook=[play], expect=None, **variables)
-        self.assertTrue(list((self.folder / f"run-{self.runs}" / "kept").glob("front_proxy_smoke-*")), run.output)
+        self.assertTrue(list((self.folder / f"run-{self.runs}" / "kept").glob(f"{action}-*")), run.output)
         self.assert_unseen()
         return run
 
@@ -248,8 +286,17 @@ class NoSecrets(SandboxCase):
         self.add_cluster("m1", bare=False)
         self.write_inventory()
         self.write_kubeconfig("m1")
-        self.smoke()
-        self.smoke(CUT_OFF="front_proxy_smoke:0.999")
+        self.seeming("front_proxy_smoke", {"step": "begin"})
+        self.seeming("front_proxy_smoke", {"step": "begin"}, CUT_OFF="front_proxy_smoke:0.999")
+
+    def test_prune(self) -> None:
+        self.add_cluster("m1", bare=False)
+        self.write_inventory()
+        self.write_kubeconfig("m1")
+        members = {"members": ["m1"], "pattern": "masters"}
+        run = self.seeming("front_proxy_prune", members)
+        self.assertIn("cannot be read through this master", run.failures["m1"])
+        self.seeming("front_proxy_prune", members, CUT_OFF="front_proxy_prune:0.999")
 
     def test_cut_off(self) -> None:
         """A module that is killed when it has printed a part of its result: Ansible hands on that part as it is."""

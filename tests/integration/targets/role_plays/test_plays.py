@@ -108,9 +108,8 @@ class SecondCall(SandboxCase):
         call = {"import_role": {"name": ROLE}}
         run = self.play(playbook=play({"block": [{**call, **role}], "rescue": [*mending, call]}))
         self.assertEqual(run.output.count("rescued=0"), 3 - len(run.failures), "who was rescued")
-        summaries = [task for task in run.tasks if task["task"].endswith("Summary")]
-        self.assertEqual(len(summaries), 2)
-        lines: list[str] = summaries[1]["result"]["msg"]
+        self.assertEqual(len(run.summaries), 2)
+        lines: list[str] = run.summaries[1]
         self.assertNotIn("FAILED", "\n".join(lines))
         self.assertNotIn("Not begun", "\n".join(lines))
         self.assert_configured("m1", "m2", "m3")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import typing as t
+from pathlib import Path
 
 from sandboxes import Run, SandboxCase, snapshot
 
@@ -45,9 +47,13 @@ class BareMasters(SandboxCase):
             # one round trip a master: it is observed, and that is all
             self.assertEqual(len(again.ran("apiserver_info")), 3)
             self.assertEqual(again.ran("apiserver") + again.ran("front_proxy_ca") + again.ran("front_proxy_client"), [])
+            # and one process: what is done once is done for the first one
+            told = {task["task"].rpartition(" : ")[2] for task in again.tasks if task["host"] in ("m2", "m3")}
+            self.assertEqual(told, {"Observe this master"})
             self.assertRegex(again.summary, r"m3: nothing to do")
 
         self.check_cut_off()
+        self.check_cut_off_on_all()
         self.check_fourth_master()
         self.check_renewal()
         self.check_lost_controller()
@@ -58,16 +64,7 @@ class BareMasters(SandboxCase):
 
     def check_cut_off(self) -> None:
         """A run was killed between key and certificate: the next one goes back, and then does all of it."""
-        root = self.masters["m2"].root
-        backups = root / "etc/kubernetes/front-proxy-backup"
-        pending = next(folder for folder in backups.iterdir() if folder.is_dir()).rename(backups / "pending")
-        journal = json.loads((pending / "journal.json").read_text(encoding="utf-8"))
-        (pending / "journal.json").write_text(json.dumps({**journal, "state": "applying"}), encoding="utf-8")
-        manifest = root / "etc/kubernetes/manifests/kube-apiserver.yaml"
-        shutil.copyfile(pending / journal["manifest"]["copy"], manifest)
-        pki = self.masters["m2"].certificates
-        shutil.copyfile(pki / "sa.key", pki / "front-proxy-client.key")
-
+        backups = self.cut_off("m2")
         before = self.seen()
         predicted = self.play("--check")
         self.assert_untouched(before)
@@ -79,6 +76,56 @@ class BareMasters(SandboxCase):
         self.assertFalse((backups / "pending").exists())
         before = self.seen()
         self.assert_nothing_changed(self.play(), before)
+
+    def check_cut_off_on_all(self) -> None:
+        """Two masters are left like this, and one cannot be finished: the second one is not begun."""
+        folders = [self.cut_off(name) for name in ("m1", "m3")]
+        saved = folders[0] / "pending" / "journal.json"
+        journal = saved.read_text(encoding="utf-8")
+        obstacle = self.masters["m1"].certificates / "front-proxy-client.key"
+        # what is to be removed cannot be: a folder is in its place, which the notes take for their own
+        key = obstacle.read_bytes()
+        obstacle.unlink()
+        (obstacle / "full").mkdir(parents=True)
+        saved.write_text(json.dumps(self.marked(json.loads(journal), obstacle)), encoding="utf-8")
+        other = self.seen("m3")
+        run = self.play(expect=None)
+        self.assertRegex(run.summary, r"m1: FAILED")
+        self.assertRegex(run.output, r"Not begun, because m1 of the same cluster failed; mend that first, then run")
+        self.assertEqual(self.seen("m3"), other)
+        (obstacle / "full").rmdir()
+        obstacle.rmdir()
+        obstacle.write_bytes(key)
+        saved.write_text(json.dumps(self.marked(json.loads(journal), obstacle)), encoding="utf-8")
+        run = self.play()
+        finished = [
+            task["host"] for task in run.tasks if task["task"].endswith("Finish what was cut off on this master")
+        ]
+        self.assertEqual(finished, ["m1", "m3"])
+        self.assert_configured("m1", "m2", "m3")
+
+    @staticmethod
+    def marked(journal: dict[str, t.Any], key: Path) -> dict[str, t.Any]:
+        """The journal, which takes what is at this place for what it put there itself."""
+        status = key.stat()
+        for entry in journal["files"]:
+            if entry["path"] == str(key):
+                entry["new"] = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+        return {**journal, "state": "applying"}
+
+    def cut_off(self, name: str) -> Path:
+        """Leave a master as if its first change had been killed between key and certificate; give its backups."""
+        root, pki = self.masters[name].root, self.masters[name].certificates
+        backups = root / "etc/kubernetes/front-proxy-backup"
+        first = min(folder for folder in backups.iterdir() if folder.is_dir())
+        pending = first.rename(backups / "pending")
+        journal = json.loads((pending / "journal.json").read_text(encoding="utf-8"))
+        manifest = root / "etc/kubernetes/manifests/kube-apiserver.yaml"
+        shutil.copyfile(pending / journal["manifest"]["copy"], manifest)
+        shutil.copyfile(pki / "sa.key", pki / "front-proxy-client.key")
+        journal = self.marked(journal, pki / "front-proxy-client.key")
+        (pending / "journal.json").write_text(json.dumps(journal), encoding="utf-8")
+        return backups
 
     def check_fourth_master(self) -> None:
         """A master that joins gets the same CA, and nobody else is touched."""

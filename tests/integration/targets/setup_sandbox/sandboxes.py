@@ -107,12 +107,15 @@ class Run:
 
     @property
     def summary(self) -> str:
-        """The text of the summary at the end."""
-        for task in self.tasks:
-            if task["task"].endswith("Summary"):
-                text = task["result"]["msg"]
-                return text if isinstance(text, str) else "\n".join(text)
-        return ""
+        """The text of the first summary."""
+        return "\n".join(self.summaries[0]) if self.summaries else ""
+
+    @property
+    def summaries(self) -> list[list[str]]:
+        """The lines of each summary: one for each time that the role was called."""
+        tasks = [each for each in self.tasks if each["task"].endswith("Summary") and each["status"] != "skipped"]
+        told = [each["result"]["msg"] for each in tasks]
+        return [[text] if isinstance(text, str) else text for text in told]
 
     def ran(self, action: str, *, host: str | None = None) -> list[dict[str, t.Any]]:
         """The results of one of the collection's modules, skipped ones left out."""

@@ -20,12 +20,14 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import apiserver as apiserver_module
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.runner import Runner
@@ -175,13 +177,14 @@ def test_check_mode_only_looks(play: Play) -> None:
 
 def cut_off(play: Play) -> None:
     prepare(play.master.places)
+    staged = play.master.stage(NewFile(support.KEY, NEW.key, 0o600))
     Backup.begin(
         play.master.places,
-        files=[play.master.places.real(support.KEY)],
+        staged=staged,
         manifest=None,
         note=support.note(certificate=support.CERTIFICATE, key=support.KEY),
     )
-    play.master.lay(support.KEY, NEW.key, 0o600)
+    install.put_all(staged)
 
 
 def test_what_was_cut_off_is_finished_first(play: Play) -> None:
@@ -299,3 +302,23 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments, wanted in (({"wait_timeout": 9}, 9), ({"wait": False}, 0), ({}, 300)):
         play(flags=FLAGS, files=FILES, **arguments)
         assert json.loads(play.calls[1][1]["order"])["wait"] == wanted
+
+
+def test_what_no_kubelet_would_take_up_is_not_sent(play: Play) -> None:
+    play.answers[MODULE] = DONE
+    seen = observe(
+        manifest=support.MANIFEST,
+        certificates_dir=None,
+        root=str(play.master.root),
+        lock_timeout=1,
+        controller_clock=None,
+    )
+    other = {"pid": 7, "program": "kubelet", "folder": "/srv/pods", "told_by": "--pod-manifest-path", "reads": False}
+    for kubelets, words in (([], "No kubelet runs"), ([other], "/srv/pods (as --pod-manifest-path says)")):
+        play.answers[INFO] = {**seen, "root": "", "kubelets": kubelets}
+        for check in (False, True):
+            message = play.refused(flags=FLAGS, files=FILES, check=check)
+            assert words in message and "so nothing is written" in message
+            assert play.names == ["apiserver_info"]
+        # who does not wait may start the kubelet later
+        assert not play(flags=FLAGS, files=FILES, wait=False).get("failed")

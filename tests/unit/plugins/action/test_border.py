@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver_info
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils import _border
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 
 Answer = t.Dict[str, t.Any]
@@ -29,6 +30,8 @@ SPEC = {"cluster": "blue"}
 
 class Master:
     """A master whose Python prints anything."""
+
+    low_level: t.Any = None
 
     def prints(self, stdout: str, stderr: str = "", status: int = 0) -> Answer:
         """Ask it, and give the result of the task."""
@@ -55,6 +58,9 @@ class Master:
         task.async_val, task.check_mode, task.diff = 0, False, False
         self.action = apiserver_info.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self.action._execute_module = execute
+        self.action._low_level_execute_command = self.low_level or MagicMock()
+        for context in (self.action._play_context, self.action._connection._play_context):
+            context.no_log = False
         return dict(self.action.run(None, {}))
 
 
@@ -233,3 +239,63 @@ def test_a_master_that_cannot_be_reached_is_unreachable(master: Master) -> None:
 
 def test_an_option_that_is_none_is_a_sentence(master: Master) -> None:
     assert "The option spec is no mapping" in master.run(dict, spec="blue")["msg"]
+
+
+WITH_SECRET = "    env:\n    - {name: VAULT, value: geheim-4711}\n    image:"
+
+
+@pytest.mark.parametrize("where", ["nowhere", "manifest", "sibling", "process"])
+def test_a_result_with_a_secret_is_not_shown(master: Master, where: str) -> None:
+    """It stays whole: the later steps read it where it is registered."""
+    seen = kubeadm().observe()
+    manifest, siblings, process = dict(seen["manifest"]), [], dict(seen["process"])
+    if where == "manifest":
+        manifest["text"] = manifest["text"].replace("    image:", WITH_SECRET)
+    elif where == "sibling":
+        siblings = [{"name": "old", "size": 1, "text": manifest["text"].replace("    image:", WITH_SECRET)}]
+    elif where == "process":
+        process["argv"] = [*process["argv"], "--token", "geheim-4711"]
+    result = master.answers(manifest=manifest, siblings=siblings, process=process)
+    assert result.get("_ansible_no_log", False) == (where != "nowhere")
+    assert ("geheim-4711" in json.dumps(result)) == (where != "nowhere")
+    assert result["manifest"] == manifest
+
+
+def test_a_refusal_is_shown(master: Master) -> None:
+    assert "_ansible_no_log" not in master.prints(json.dumps({"failed": True, "msg": "No, because."}))
+
+
+@pytest.mark.parametrize("verbosity", [0, 2, 3, 5])
+def test_what_is_printed_is_not_shown_by_the_connection(
+    master: Master, monkeypatch: pytest.MonkeyPatch, verbosity: int
+) -> None:
+    """From -vvv on, ssh shows it unless it is told not to."""
+    monkeypatch.setattr(_border.display, "verbosity", verbosity)
+    told: t.List[t.Tuple[bool, bool]] = []
+    contexts: t.List[t.Any] = []
+
+    def execute(**dummy: t.Any) -> Answer:
+        contexts[:] = [master.action._play_context, master.action._connection._play_context]
+        told.append((contexts[0].no_log, contexts[1].no_log))
+        return {"answer": json.dumps(kubeadm().observe())}
+
+    assert not master.run(execute).get("failed")
+    assert told == [(verbosity >= 3, verbosity >= 3)]
+    assert [context.no_log for context in contexts] == [False, False]
+
+
+def test_why_a_connection_failed_is_said_all_the_same(master: Master, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_border.display, "verbosity", 3)
+
+    def execute(**dummy: t.Any) -> Answer:
+        raise AnsibleConnectionFailure("Failed to connect to the host via ssh: <error censored due to no log>")
+
+    def again(*dummy: t.Any, **dummies: t.Any) -> t.NoReturn:
+        assert master.action._play_context.no_log is False
+        raise AnsibleConnectionFailure("Failed to connect to the host via ssh: No route to host")
+
+    master.low_level = again
+    result = master.run(execute)
+    assert result["unreachable"] and result["msg"].endswith("via ssh: No route to host")
+    master.low_level = None  # it is back meanwhile
+    assert "the connection was lost while the module ran" in master.run(execute)["msg"]

@@ -12,8 +12,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import lock
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, lock
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import apiserver
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.runner import Runner
@@ -84,13 +85,14 @@ def test_a_relative_root_is_the_one_that_was_looked_at(
 def test_it_finishes_what_was_cut_off(master: support.Sandbox, module: Runner) -> None:
     change_module.prepare(master.places)
     order = master.order(NEW)
+    staged = master.stage(*order.files, NewFile(support.MANIFEST, support.NEW_TEXT.encode(), 0o600))
     change_module.Backup.begin(
         master.places,
-        files=[master.places.real(file.path) for file in order.files],
+        staged=staged,
         manifest=master.places.real(support.MANIFEST),
         note=change_module._note(order, support.NEW_TEXT, None),
     )
-    master.lay(support.KEY, NEW.key, 0o600)
+    install.put(next(file for file in staged if file.path.endswith(".key")))
     result = module(root=str(master.root), recover=True)
     assert result["recovered"] == "rolled back" and master.path(support.KEY).read_bytes() == OLD.key
     assert module(root=str(master.root), recover=True) == {

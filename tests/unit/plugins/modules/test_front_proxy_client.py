@@ -22,6 +22,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import Client
 
 CLIENT_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2")]), False)
+SERVER_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")]), False)
 
 
 def ending_soon() -> tuple[Certificate, Certificate]:
@@ -204,8 +205,13 @@ class TestReissued:
 
     def test_wrong_usage(self, client: Client) -> None:
         name = [(NameOID.COMMON_NAME, "front-proxy-client")]
-        client.lay(support.sign_raw(subject=name, issuer=support.make_ca()))
+        client.lay(support.sign_raw(subject=name, issuer=support.make_ca(), extensions=[SERVER_AUTH]))
         self.reissued(client, "wrong_usage")
+
+    def test_no_usage(self, client: Client) -> None:
+        name = [(NameOID.COMMON_NAME, "front-proxy-client")]
+        client.lay(support.sign_raw(subject=name, issuer=support.make_ca()))
+        self.reissued(client, "no_usage")
 
     def test_privileged_organization(self, client: Client) -> None:
         name = [(NameOID.ORGANIZATION_NAME, "system:masters"), (NameOID.COMMON_NAME, "front-proxy-client")]
@@ -253,7 +259,7 @@ class TestExternalCa:
         client.lay_ca(support.make_ca().pem, None)
         for check in (True, False):
             message = client.refused(check=check)
-            for word in (str(client.ca_key), "front-proxy-ca.key", "kubeadm certs renew front-proxy-client"):
+            for word in (str(client.ca_key), "front-proxy-ca.key", "kubeadm init phase certs front-proxy-client"):
                 assert word in message
             assert "there is no certificate at" in message
         client.lay(support.make_client())

@@ -36,6 +36,10 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     COMMAND,
     Extension,
     Layer,
+    apiservice,
+    replica,
+    service,
+    stuck,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,8 +53,19 @@ BLUE = {"blue": ["b1", "b2"]}
 
 def honest() -> t.Dict[str, t.Any]:
     """What the hostile master would tell if it were honest: it has a layer, and an extension that does not answer."""
-    dead = Extension(status=503, body="service unavailable")
-    told: t.Dict[str, t.Any] = json.loads(json.dumps(Layer(kubeadm("g1", cluster="green"), extension=dead).facts()))
+    marks = {"meta.helm.sh/release-name": "a", "app.kubernetes.io/instance": "a"}
+    setters = [{"manager": "a", "operation": "Apply", "group": True, "service": False}]
+    each = apiservice(marks=marks, applied="a/b", setters=[*setters, {**setters[0], "group": False, "service": True}])
+    behind = service(marks={**marks, "app.kubernetes.io/instance": "b"}, replicas=[replica(1), replica(2, error="x")])
+    dead = Extension(status=503, body="service unavailable", each=each, service=behind)
+    around = {
+        "providers": [{"namespace": "a", "name": "metrics-server", "marks": marks, "ready": True}],
+        "stuck": [stuck("a.b/v1"), stuck("wardle.example.com/v1alpha1")],
+        "stale": ["wardle.example.com/v1alpha1"],
+        "kubeadm_config": "v1beta2",
+    }
+    layer = Layer(kubeadm("g1", cluster="green", release="v1.37.2"), extension=dead, around=around)
+    told: t.Dict[str, t.Any] = json.loads(json.dumps(layer.facts()))
     return told
 
 

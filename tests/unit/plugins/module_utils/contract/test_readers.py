@@ -15,6 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     observation,
     order,
     outcome,
+    prune,
     readers,
     smoke,
     survey,
@@ -36,6 +37,9 @@ READ: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
     "begun": smoke.read_begun,
     "asked": smoke.read_asked,
     "ended": smoke.read_ended,
+    "published": prune.read_published,
+    "taken": prune.read_taken,
+    "watched": prune.read_watched,
     "credentials": credentials.read_credentials,
 }
 
@@ -60,7 +64,7 @@ def known(reader: t.Any) -> t.Set[str]:
     return set(cells["fields"]) | (known(cells["within"]) if cells["within"] else set())
 
 
-@pytest.mark.parametrize("module", [credentials, journal, observation, order, outcome, smoke, survey])
+@pytest.mark.parametrize("module", [credentials, journal, observation, order, outcome, prune, smoke, survey])
 def test_every_record_has_a_reader_for_each_of_its_keys(module: t.Any) -> None:
     """The annotation of a reader says of which type it is: ``Reader[Probe]``."""
     made = {

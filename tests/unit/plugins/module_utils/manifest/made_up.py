@@ -65,13 +65,19 @@ VALUES = st.one_of(
 )
 
 
+def readable(name: str, value: str) -> str:
+    """Return the value, or one like it that kube-apiserver reads as it seems: no second flag in it, a path bare."""
+    value = value.replace("--", "-")
+    return value.strip(" '\"") if name.endswith("-file") else value
+
+
 @st.composite
 def arguments(draw: t.Callable[..., t.Any]) -> t.Tuple[t.List[str], t.Dict[str, str]]:
     """Draw the flags of a server, in some order, and the unique values that some of them have."""
     items: t.List[str] = []
     unique: t.Dict[str, str] = {}
     for number, name in enumerate(draw(st.lists(st.sampled_from(PRESENT), unique=True, max_size=5))):
-        value = draw(VALUES)
+        value = readable(name, draw(VALUES))
         if draw(st.booleans()):
             value = f"unique-{number}-of-{name}"
             unique[name] = value

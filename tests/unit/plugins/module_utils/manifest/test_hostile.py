@@ -64,7 +64,7 @@ def use(text: str) -> None:
     try:
         pod = read_pod(text)
     except ManifestError as exc:
-        assert str(exc).startswith("the manifest ")
+        assert str(exc).startswith(("the manifest ", "the manifest, container "))
         with pytest.raises(ManifestError):
             edit(text, CHANGES)
         return
@@ -72,11 +72,11 @@ def use(text: str) -> None:
         try:
             host_path(pod, folder)
         except ManifestError as exc:
-            assert str(exc).startswith("the manifest ")
+            assert str(exc).startswith(("the manifest ", "the manifest, container "))
     try:
         result = edit(text, CHANGES)
     except ManifestError as exc:
-        assert str(exc).startswith("the manifest ")
+        assert str(exc).startswith(("the manifest ", "the manifest, container "))
         return
     edited = read_pod(result)
     for name, value in CHANGES.flags.items():

@@ -19,6 +19,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     PRESENT,
     VALUES,
     Manifest,
+    readable,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -59,7 +60,7 @@ def with_arguments(manifest: Manifest, command: t.Sequence[str], args: t.Sequenc
 
 def boolean_of(name: str, value: str) -> str:
     """Return the value to ask for: a boolean flag gets none but the two."""
-    return "true" if name == "enable-aggregator-routing" else value
+    return "true" if name == "enable-aggregator-routing" else readable(name, value)
 
 
 @given(MANIFESTS)

@@ -61,7 +61,6 @@ def test_the_parts_of_a_pod() -> None:
         (["--a", "b"], {"a": ("b",)}),
         (["--a", "--b"], {"a": ("true",), "b": ("true",)}),
         (["--enable-aggregator-routing", "x", "--b=1"], {"enable-aggregator-routing": ("true",), "b": ("1",)}),
-        (["--requestheader-allowed-names", "--b"], {"requestheader-allowed-names": ("--b",)}),
         (["--client-ca-file", "-x"], {"client-ca-file": ("-x",)}),
         (["-v=2"], {"v": ("2",)}),
         (["-v2"], {"v": ("2",)}),
@@ -220,3 +219,30 @@ def test_an_edit_that_went_wrong_is_never_given_out(
     monkeypatch.setattr(edit_module, "splice", lambda *arguments: damage(right(*arguments)))
     with pytest.raises(ManifestError, match="is not edited, because the edited text would not mean exactly"):
         edit(text, changes)
+
+
+COPY = (
+    "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver-m1\n  annotations: {annotations}\n"
+    "spec:\n  containers:\n  - {{name: kube-apiserver, command: [kube-apiserver]}}\nstatus: {status}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "status", "word"),
+    [
+        ("{kubernetes.io/config.mirror: abc}", "{}", "the annotation kubernetes.io/config.mirror"),
+        ("{kubernetes.io/config.source: file}", "{}", "the annotation kubernetes.io/config.source"),
+        ("{}", "{phase: Running}", "a status"),
+        ("{kubernetes.io/config.mirror: a, kubernetes.io/config.source: api}", "{phase: x}", " and a status"),
+    ],
+)
+def test_a_copy_from_the_api_is_refused(annotations: str, status: str, word: str) -> None:
+    with pytest.raises(ManifestError, match="is a copy from the API") as error:
+        read_pod(COPY.format(annotations=annotations, status=status))
+    assert word in str(error.value)
+
+
+@pytest.mark.parametrize("status", ["{}", "null", ""])
+def test_an_empty_status_is_kubeadms(status: str) -> None:
+    annotations = "{kubernetes.io/config.hash: abc, kubernetes.io/config.seen: '2026'}"
+    assert read_pod(COPY.format(annotations=annotations, status=status)).name == "kube-apiserver-m1"

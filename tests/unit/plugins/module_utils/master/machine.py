@@ -19,7 +19,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observe_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import serving
@@ -67,6 +66,16 @@ def start(*flags: str, name: str = "kube-apiserver") -> subprocess.Popen[bytes]:
             break
         time.sleep(0.005)
     return running
+
+
+def listed(pid: int) -> Process:
+    """A process of this number, as soon as the kernel tells its words: that is a moment after its program has begun."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = [one for one in process_module.list_processes() if one.pid == pid]
+        if found:
+            return found[0]
+    raise AssertionError(f"there is no process {pid}")
 
 
 class Server:
@@ -152,6 +161,9 @@ class Server:
 class Kubelet:
     """Runs what the manifest says; a server with a flag that is called no-such-... dies at its start."""
 
+    #: How many starts there are beside an old server that lingers.
+    BESIDE = 4
+
     def __init__(self, sandbox: support.Sandbox, port: int, marker: str) -> None:
         self.manifest = sandbox.path(support.MANIFEST)
         self.logs = sandbox.path("/var/log/pods/kube-system_kube-apiserver-node_123/kube-apiserver")
@@ -164,6 +176,15 @@ class Kubelet:
         self.texts: t.List[str] = []
         self.names: t.Set[str] = set()
         self.react: t.Callable[[str], t.Any] = lambda dummy: None
+        # for how many seconds it does nothing about a text that it has not seen
+        self.lag: t.Callable[[str], float] = lambda dummy: 0.0
+        # for how many seconds the old server holds the port when there is a new text: older kubelets do not wait for it
+        self.lingers: t.Callable[[str], float] = lambda dummy: 0.0
+        # for how many seconds a log is there without its process
+        self.hesitates = 0.0
+        self._lingering: subprocess.Popen[bytes] | None = None
+        self._lingering_log: Path | None = None
+        self._lingers_until = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -178,10 +199,29 @@ class Kubelet:
         self._end()
 
     def _end(self) -> None:
-        if self.running is not None:
-            self.running.kill()
-            self.running.wait()
-            self.running = None
+        for each in (self.running, self._lingering):
+            if each is not None:
+                each.kill()
+                each.wait()
+        self.running = self._lingering = None
+
+    def _linger(self, seconds: float) -> None:
+        """Begin to end what runs."""
+        self._lingering, self.running = self.running, None
+        self._lingers_until = time.monotonic() + seconds
+        logs = sorted(self.logs.iterdir(), key=lambda path: int(path.stem))
+        self._lingering_log = logs[-1]
+
+    def _holds_the_port(self) -> bool:
+        """Whether the old server is there; at its end it says goodbye."""
+        over = time.monotonic() >= self._lingers_until and self.starts == self.BESIDE
+        if self._lingering is not None and self._lingering_log and over:
+            self._end()
+            with open(self._lingering_log, "a", encoding="ascii") as stream:
+                stream.write("2026-11-22T04:05:07.000000007Z stderr F Stopped listening\n")
+            # before the next try, the kubelet waits longer than after the first ones
+            self._stop.wait(0.5)
+        return self._lingering is not None
 
     def _sync(self) -> None:
         # what the kubelet would take for manifests at this moment
@@ -189,25 +229,37 @@ class Kubelet:
         text = self.manifest.read_text()
         fresh = not self.texts or text != self.texts[-1]
         if fresh:
-            self._end()
+            self._stop.wait(self.lag(text))
+            lingers = self.lingers(text)
+            if lingers and self.running:
+                self._linger(lingers)
+            else:
+                self._end()
             self.texts.append(text)
             self.react(text)
             self.starts = 0
-        if self.running is None and self.starts < 6:
+        held = self._holds_the_port()
+        if self.running is None and self.starts < (self.BESIDE if held else 6):
             for name, value in self.variables.items():
                 text = text.replace(name, value)
             flags = [line[6:] for line in text.splitlines() if line.startswith("    - --")]
             number = len(list(self.logs.iterdir()))
             log = self.logs / f"{number}.log"
             self.starts += 1
-            if any(flag.startswith("--no-such-") for flag in flags):
+            if any(flag.startswith("--no-such-words") for flag in flags):
+                log.touch()
+            elif any(flag.startswith("--no-such-") for flag in flags):
                 log.write_text(
                     "2026-11-22T04:05:06.000000007Z stderr F starting\n"
                     "2026-11-22T04:05:06.000000008Z stderr F Error: unknown flag: --no-such-flag\n"
                 )
+            elif held:
+                log.write_text("2026-11-22T04:05:06.000000007Z stderr F bind: address already in use\n")
             else:
-                log.write_text("2026-11-22T04:05:06.000000007Z stderr F serving\n")
+                log.touch()
+                self._stop.wait(self.hesitates)
                 self.running = start(*flags, *self.more)
+                log.write_text("2026-11-22T04:05:06.000000007Z stderr F serving\n")
 
     def _work(self) -> None:
         while not self._stop.wait(0.02):
@@ -220,7 +272,7 @@ def only_marked(monkeypatch: pytest.MonkeyPatch, marker: str) -> None:
     def list_marked() -> t.List[Process]:
         return [one for one in process_module.list_processes() if f"--marker={marker}" in one.argv]
 
-    for module in (change_module, observe_module, serving):
+    for module in (observe_module, serving):
         monkeypatch.setattr(module, "list_processes", list_marked)
     monkeypatch.setattr(serving, "_PAUSE", 0.02)
     monkeypatch.setattr(serving, "_SETTLED", 0.1)

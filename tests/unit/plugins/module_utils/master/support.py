@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.journal import ChangeNote
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import (
     checksum,
     describe_file,
@@ -26,6 +27,29 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 PKI = "/etc/kubernetes/pki"
 BUNDLE, CERTIFICATE, KEY = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-client.crt", f"{PKI}/front-proxy-client.key"
+# What a kube-apiserver of kubeadm runs with, and what the aggregation layer adds.
+FLAGS = (
+    "--advertise-address=10.0.0.1",
+    "--allow-privileged=true",
+    "--authorization-mode=Node,RBAC",
+    "--client-ca-file=/etc/kubernetes/pki/ca.crt",
+    "--etcd-servers=https://127.0.0.1:2379",
+    "--secure-port=6443",
+    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    "--service-account-key-file=/etc/kubernetes/pki/sa.pub",
+    "--service-cluster-ip-range=10.96.0.0/12",
+    "--tls-private-key-file=/etc/kubernetes/pki/apiserver.key",
+)
+NEW_FLAGS = (
+    "--enable-aggregator-routing=true",
+    "--proxy-client-cert-file=/etc/kubernetes/pki/front-proxy-client.crt",
+    "--proxy-client-key-file=/etc/kubernetes/pki/front-proxy-client.key",
+    "--requestheader-allowed-names=front-proxy-client",
+    "--requestheader-client-ca-file=/etc/kubernetes/pki/front-proxy-ca.crt",
+    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    "--requestheader-group-headers=X-Remote-Group",
+    "--requestheader-username-headers=X-Remote-User",
+)
 
 
 def openssl(*arguments: str, folder: str | None = None) -> str:
@@ -156,6 +180,10 @@ class Sandbox:
         }
         values.update(changes)
         return Order(**values)
+
+    def stage(self, *files: NewFile) -> t.List[install.Staged]:
+        """Stage files that are named as on the master."""
+        return [install.stage(file._replace(path=self.places.real(file.path))) for file in files]
 
     def state(self) -> State:
         """The four files with their modes."""

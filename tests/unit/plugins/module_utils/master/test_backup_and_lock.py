@@ -15,11 +15,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import backup as backups
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import lock
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, lock
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, read_pending
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 OLD, NEW = support.generation("old"), support.generation("new")
@@ -33,12 +35,15 @@ def master(tmp_path: Path) -> support.Sandbox:
 
 def begin(master: support.Sandbox, *paths: str) -> Backup:
     backups.prepare(master.places)
-    return Backup.begin(
-        master.places,
-        files=[master.places.real(path) for path in paths or PATHS],
-        manifest=master.places.real(support.MANIFEST),
-        note=support.note(),
-    )
+    new = dict(zip(PATHS, (NEW.bundle, NEW.key, NEW.certificate)))
+    named = [NewFile(path, new.get(path, b""), 0o600) for path in paths or PATHS]
+    staged = master.stage(*named, NewFile(support.MANIFEST, support.NEW_TEXT.encode(), 0o600))
+    try:
+        return Backup.begin(
+            master.places, staged=staged, manifest=master.places.real(support.MANIFEST), note=support.note()
+        )
+    finally:
+        install.discard(staged)
 
 
 class TestBackup:
@@ -99,7 +104,7 @@ class TestBackup:
 
     def test_close_forgets_keys_and_keeps_the_rest(self, master: support.Sandbox) -> None:
         backup = begin(master)
-        assert len(master.holders_of(OLD.key)) == 2
+        assert len(master.holders_of(OLD.key)) == 3
         kept = Path(backup.close("done"))
         assert kept.parent == Path(master.places.backups) and not Path(master.places.pending).exists()
         assert master.holders_of(OLD.key) == [support.KEY]

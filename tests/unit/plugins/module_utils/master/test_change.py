@@ -180,7 +180,7 @@ class TestRefused:
     def test_a_change_is_pending(self, master: support.Sandbox) -> None:
         change_module.prepare(master.places)
         order = master.order(NEW)
-        change_module.Backup.begin(master.places, files=[], manifest=None, note=support.note())
+        change_module.Backup.begin(master.places, staged=[], manifest=None, note=support.note())
         with pytest.raises(
             MasterError, match=r"^A change that was cut off is noted in .*/pending; run again: the next"
         ):
@@ -192,16 +192,16 @@ class TestRefused:
         assert master.holders_of(NEW.key) == []
 
     def test_another_hand_in_the_last_moment(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = install.put
+        real = install.rename
         state = master.state()
 
-        def put(staged: install.Staged) -> None:
+        def rename(staged: install.Staged) -> None:
             real(staged)
             if staged.path.endswith("pki/front-proxy-client.crt"):
                 monkeypatch.undo()
                 master.path(support.MANIFEST).unlink()
 
-        monkeypatch.setattr(install, "put", put)
+        monkeypatch.setattr(install, "rename", rename)
         with pytest.raises(
             MasterError, match=r"^Cannot read .*: No such file or directory; .*\. The old state is back\."
         ):
@@ -258,12 +258,6 @@ try:
 except MasterError as error:
     print(error)
 assert not any("front-proxy-new" in path for path in sandbox.everything())
-if late and folder == support.PKI:
-    # no room there, and what was saved is on another file system: the manifest is back, and the files are whole
-    assert sandbox.state()[support.MANIFEST] == before[support.MANIFEST] and sandbox.pair_loads()
-    os.unlink(str(sandbox.path(folder) / ".ballast"))
-    assert module.recover(sandbox.places, 1)["recovered"] == "rolled back"
-    sandbox.lay(folder + "/.ballast", "")
 assert sandbox.state() == before, sandbox.state()
 assert not any("pending" in path for path in sandbox.everything())
 assert sandbox.holders_of(NEW.key) == [] and sandbox.holders_of(OLD.key) == [support.KEY]
@@ -276,7 +270,7 @@ WORDS = {"early": "No space left on device; free some space there and run again.
 
 
 @pytest.mark.parametrize("when", ["early", "late"])
-@pytest.mark.parametrize(("folder", "size"), [(support.PKI, "28k"), ("/etc/kubernetes", "200k")])
+@pytest.mark.parametrize(("folder", "size"), [(support.PKI, "40k"), ("/etc/kubernetes", "200k")])
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, folder: str, size: str) -> None:
     """A real one for root, in a mount namespace that ends with its process; else one that only says so."""
     if os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False).returncode == 0:
@@ -296,8 +290,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str,
         output = done.stdout.decode()
         assert done.returncode == 0, output
         assert WORDS[when] in output
-        back = "Going back failed, too (Cannot write" if folder == support.PKI else "The old state is back."
-        assert back in output or when == "early"
+        assert "The old state is back." in output or when == "early"
         return
     master = support.old_master(tmp_path / "root", OLD)
 
@@ -328,6 +321,8 @@ class TestOrders:
             "container": "c",
             "wait": 300.0,
             "lock_timeout": 1.0,
+            "reader": None,
+            "client_ca": None,
         }
         return with_numbers(read_order(json.dumps(order)))
 

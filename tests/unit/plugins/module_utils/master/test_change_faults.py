@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import read_pending
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change, recover
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import faults, support
 
 OLD, NEW = support.generation("old"), support.generation("new")
@@ -142,14 +143,14 @@ def test_killed_in_every_step_of_the_repair(tmp_path: Path) -> None:
         sandbox = support.old_master(tmp_path / name, OLD)
 
         def die() -> None:
-            real_put = install.put
+            real_rename = install.rename
 
-            def put(staged: install.Staged) -> None:
-                if staged.path.endswith("front-proxy-client.crt"):
+            def rename(staged: install.Staged) -> None:
+                if staged.path.endswith("pki/front-proxy-client.crt"):
                     os.kill(os.getpid(), signal.SIGKILL)
-                real_put(staged)
+                real_rename(staged)
 
-            install.put = put
+            install.rename = rename
             apply(sandbox)
 
         assert support.in_child(die) == -signal.SIGKILL

@@ -53,9 +53,8 @@ def test_a_pair_that_is_gone_is_said(silent: int) -> None:
     gone = Login("nobody", "/none/crt", "/none/key")
     found = layer.read_layer("127.0.0.1", silent, gone, dial_kubernetes=False)
     assert found["error"] == "the pair does not load (FileNotFoundError)" and found["published"] is None
-    assert (
-        layer._Reader("127.0.0.1", silent, gone).service({"namespace": "a", "name": "b", "port": 1})["status"] is None
-    )
+    each: t.Any = {"group": "a.b", "version": "v1", "service": {"namespace": "a", "name": "b", "port": 1}}
+    assert layer._Reader("127.0.0.1", silent, gone).service(each, silent=True, aggregator=gone)["status"] is None
 
 
 def test_a_python_that_keeps_nothing_in_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
@@ -214,7 +215,8 @@ class TestFiles:
         assert "PRIVATE" not in text and checksum(OLD.key) not in text
         # not even while a change is pending
         prepare(master.places)
-        Backup.begin(master.places, files=[master.places.real(support.KEY)], manifest=None, note=support.note())
+        staged = master.stage(NewFile(support.KEY, NEW.key, 0o600))
+        Backup.begin(master.places, staged=staged, manifest=None, note=support.note())
         found = look(master)
         assert set(found["pending"]) == {"started"} and "PRIVATE" not in json.dumps(found)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import survey as surveying
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.kubelet_ca import kubelet_client_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
@@ -114,12 +115,22 @@ def test_the_kubelets_own_flags_come_first(sandbox: Sandbox) -> None:
     places = Places(str(sandbox.root))
 
     def found(*words: str) -> t.Optional[str]:
-        return surveying._kubelet_client_ca([Process(1, ("/usr/bin/kubelet", *words), 1)], places)
+        return kubelet_client_ca([Process(1, ("/usr/bin/kubelet", *words), 1)], places)
 
     assert found() == "/etc/usual.crt"
     assert found("--config=/etc/other.yaml") == "/etc/other.crt"
     assert found("--config=/etc/other.yaml", "--client-ca-file=/etc/flag.crt") == "/etc/flag.crt"
     assert found("--config=/etc/none.yaml") is None
+    # what is no whole path is none of a file that could be found
+    assert found("--client-ca-file=ca.crt") == "/etc/usual.crt"
+    # the last drop-in that says something counts, whether there is another file or not
+    sandbox.write("/etc/kubelet.d/10-a.conf", "authentication:\n  x509:\n    clientCAFile: /etc/first.crt\n")
+    sandbox.write("/etc/kubelet.d/20-b.conf", "authentication:\n  x509:\n    clientCAFile: /etc/last.crt\n")
+    sandbox.write("/etc/kubelet.d/30-c.conf", "maxPods: 10\n")
+    sandbox.write("/etc/kubelet.d/40-d.yaml", "clientCAFile: /etc/ignored.crt\n")
+    for config in ("other", "none"):
+        assert found(f"--config=/etc/{config}.yaml", "--config-dir=/etc/kubelet.d") == "/etc/last.crt"
+    assert found("--config-dir=/etc/none.d") == "/etc/usual.crt"
 
 
 def test_the_clock_is_compared_before_anything_is_waited_for(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

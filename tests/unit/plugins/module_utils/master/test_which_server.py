@@ -5,54 +5,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import json
 import os
-import subprocess
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import identify
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import (
     Process,
     find_apiserver,
-    list_processes,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.stated import read_stated
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.support import (
+    FLAGS,
+    NEW_FLAGS,
+)
 
 NOBODY = 65534
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-FLAGS = (
-    "--advertise-address=10.0.0.1",
-    "--allow-privileged=true",
-    "--authorization-mode=Node,RBAC",
-    "--client-ca-file=/etc/kubernetes/pki/ca.crt",
-    "--etcd-servers=https://127.0.0.1:2379",
-    "--secure-port=6443",
-    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-    "--service-account-key-file=/etc/kubernetes/pki/sa.pub",
-    "--service-cluster-ip-range=10.96.0.0/12",
-    "--tls-private-key-file=/etc/kubernetes/pki/apiserver.key",
-)
-NEW_FLAGS = (
-    "--enable-aggregator-routing=true",
-    "--proxy-client-cert-file=/etc/kubernetes/pki/front-proxy-client.crt",
-    "--proxy-client-key-file=/etc/kubernetes/pki/front-proxy-client.key",
-    "--requestheader-allowed-names=front-proxy-client",
-    "--requestheader-client-ca-file=/etc/kubernetes/pki/front-proxy-ca.crt",
-    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-    "--requestheader-group-headers=X-Remote-Group",
-    "--requestheader-username-headers=X-Remote-User",
-)
 TEXT = support.text_with(*FLAGS).replace("spec:\n", "spec:\n  hostNetwork: true\n")
 NEWER_TEXT = support.text_with(*FLAGS, *NEW_FLAGS).replace("spec:\n", "spec:\n  hostNetwork: true\n")
 STATIC, STATIC_2 = "0123456789abcdef0123456789abcdef", "f" * 32
@@ -355,212 +328,3 @@ class TestPods:
         assert machine.find() is None
         stated = TEXT.replace("  name: kube-apiserver\n", f'  name: kube-apiserver\n  uid: "{FROM_API}"\n', 1)
         assert machine.find(stated) == nested  # OpenShift writes it into the file
-
-
-BLOCK = """\
-metadata:
-  name: kube-apiserver
-spec:
-  containers:
-  - command:
-    - kube-apiserver
-    # - --secure-port=1
-    - --a=b,c,d   # why
-    - "--b=x \\"y\\" z"
-    - '--c=it''s'
-    - --d
-    - https://e,f
-    - --profiling
-    - --g_h=[::]
-    - --i=
-    image: registry.example.com/x:--v
-  - args: [--j=k,  --l, "m n", '--o=p,q', --r=s,t]
-    name: other
-"""
-WANTED = {
-    "a": ["b,c,d"],
-    "b": ['x "y" z'],
-    "c": ["it's"],
-    "d": ["https://e,f"],
-    "profiling": ["true"],
-    "g-h": ["[::]"],
-    "i": [""],
-    "j": ["k"],
-    "l": ["m n"],
-    "o": ["p,q"],
-    "r": ["s,t"],
-}
-
-
-def flags_of(text: str) -> dict[str, list[str]]:
-    return {name: sorted(values) for name, values in read_stated(text).flags.items()}
-
-
-class TestText:
-    """What a text states."""
-
-    def test_blocks_and_flows(self) -> None:
-        assert flags_of(BLOCK) == WANTED
-
-    @pytest.mark.parametrize("indent", [None, 1])
-    def test_json(self, indent: int | None) -> None:
-        container = {"command": ["kube-apiserver"], "args": ["--a=b,c", "--d", "e", '--f="g"', "--profiling"], "x": "y"}
-        text = json.dumps({"metadata": {"name": "n", "namespace": "s"}, "c": [container]}, indent=indent)
-        assert flags_of(text) == {"a": ["b,c"], "d": ["e"], "f": ['"g"'], "profiling": ["true"]}
-        assert read_stated(text).names == {"n"} and read_stated(text).namespaces == {"s"}
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            'command: ["/bin/sh", "-c", "exec /usr/local/bin/kube-apiserver --a=b,c --d=e 1>>/var/log/x 2>&1"]',
-            "command: [/go-runner, --log-file=/x, --, kube-apiserver, '--a=b,c', --d, e]",
-            "- sh\n- -c\n- |\n  exec kube-apiserver \\\n    --a=b,c \\\n    --d='e'\n",
-            "- sh\n- -c\n- exec kube-apiserver --a=b,c --d=e\n",
-            "command: [\n  kube-apiserver,\n  '--a=b,c',\n  --d, e ]\n",
-        ],
-    )
-    def test_launchers_and_scripts(self, text: str) -> None:
-        assert flags_of(text) == {"a": ["b,c"], "d": ["e"]}
-
-    def test_all_values_of_a_flag(self) -> None:
-        assert flags_of("- --a=1\n- --a=2\n") == {"a": ["1", "2"]}
-
-    def test_the_rest(self) -> None:
-        text = (
-            "metadata: {name: the-name, generateName: x, labels: {app.kubernetes.io/name: y}, uid: 0-1}\n"
-            "spec:\n  hostNetwork: true\n  serviceAccountName: z\n  volumes:\n  - name: 'volume'\n"
-            '  securityContext:\n    runAsUser: 12\n  other: {"runAsUser": 34}\n'
-        )
-        found = read_stated(text)
-        assert found.names == {"the-name", "volume"} and found.namespaces == {"default"} and found.pod_uids == {"0-1"}
-        assert found.users == {12, 34} and found.host_network
-        assert not read_stated("hostNetwork: truely").host_network
-
-    @settings(deadline=None, max_examples=200)
-    @given(
-        st.lists(
-            st.one_of(
-                st.sampled_from(["\n", "- ", "--a", "=", ", ", '"', "'", "[", "]", "{", ": ", "#", "\\", "--", "key:"]),
-                st.text(max_size=5),
-            ),
-            max_size=40,
-        )
-    )
-    def test_any_text(self, parts: t.List[str]) -> None:
-        text = "".join(parts)
-        assert all(name for name in read_stated(text).flags)
-
-    def test_long_texts_take_no_time(self) -> None:
-        began = time.monotonic()
-        for part in ("--a", "--a=b ", '"', "'", '\\"', "- ", "name: ", "-", "[", ",", " ", "\n- --a=b", "a:", "#", ":"):
-            read_stated(part * (100000 // len(part)))
-            read_stated('"' + part * (100000 // len(part)))
-        assert time.monotonic() - began < 30
-
-
-@contextlib.contextmanager
-def running(*flags: str, uid: int | None = None, network: bool = False) -> t.Iterator[Process]:
-    """A real process that is called kube-apiserver, with these flags and no other words; uid: of this user; network:
-    in a network of its own."""
-
-    def prepare() -> None:
-        if network and LIBC.unshare(CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "unshare")
-        if uid is not None:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-
-    # a shell takes flags only behind its script, and cat takes none
-    words = ["-c", "read dummy", *flags] if flags else []
-    child = subprocess.Popen(
-        ["kube-apiserver", *words],
-        executable="/bin/sh" if flags else "/bin/cat",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-        preexec_fn=prepare,
-    )
-    try:
-        # Popen returns when the program has begun
-        (found,) = [one for one in list_processes() if one.pid == child.pid]
-        yield found
-    finally:
-        child.kill()
-        child.communicate()
-
-
-class TestReal:
-    """Real processes of this machine, on which others that are called so may run, too."""
-
-    @pytest.fixture(autouse=True)
-    def text(self, tmp_path: Path) -> str:
-        # no other server of this machine has this one
-        self.flags = (*FLAGS[:4], f"--etcd-prefix={tmp_path}", *FLAGS[5:])
-        self.text = support.text_with(*self.flags).replace("spec:\n", "spec:\n  hostNetwork: true\n")
-        return self.text
-
-    def find(self, proc: str = "/proc") -> Process | None:
-        return find_apiserver(list_processes(), self.text, proc=proc)
-
-    def test_ours_is_found(self) -> None:
-        with running(*self.flags) as ours:
-            assert self.find() == ours
-        assert self.find() is None
-
-    def test_without_arguments(self) -> None:
-        with running() as bare:
-            assert bare.argv == ("kube-apiserver",)
-            assert self.find() is None
-            with running(*self.flags) as ours, running():
-                assert self.find() == ours
-
-    def test_of_another_user(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        other = NOBODY
-        if os.geteuid() != 0:  # then everything here is of a user that is not root
-            other = os.geteuid()
-            monkeypatch.setattr(os, "geteuid", lambda: 0)
-        with running(*self.flags, uid=None if other != NOBODY else NOBODY) as theirs:
-            assert process_module._owner_of(f"/proc/{theirs.pid}") == other
-            assert self.find() is None
-            self.text += f"  securityContext:\n    runAsUser: {other}\n"
-            assert self.find() == theirs
-
-    def test_of_another_user_without_arguments(self) -> None:
-        with running(uid=NOBODY if os.geteuid() == 0 else None):
-            assert self.find() is None
-
-    def test_in_another_network(self, tmp_path: Path) -> None:
-        proc = "/proc"
-        context = running(*self.flags, network=True)
-        try:
-            nested = context.__enter__()
-        except (OSError, subprocess.SubprocessError):  # it takes root: then we are those in another network
-            context = running(*self.flags)
-            nested = context.__enter__()
-            made_up = tmp_path / "proc"
-            (made_up / "self" / "ns").mkdir(parents=True)
-            (made_up / "self" / "ns" / "net").symlink_to(OTHER_NETWORK)
-            (made_up / str(nested.pid)).symlink_to(f"/proc/{nested.pid}")
-            proc = str(made_up)
-        try:
-            assert self.find(proc) is None
-            self.text = self.text.replace("hostNetwork: true", "hostNetwork: false")
-            assert self.find(proc) == nested
-        finally:
-            context.__exit__(None, None, None)
-
-    def test_a_nested_control_plane(self) -> None:
-        """Made by the same tool: the same flags, but for an address and a port."""
-        nested = [flag.replace("10.0.0.1", "10.0.0.2").replace("6443", "16443") for flag in self.flags]
-        with running(*nested):
-            assert self.find() is None  # ours is down
-            with running(*self.flags) as ours, running(*nested):
-                assert self.find() == ours
-
-    def test_the_manifest_is_newer(self) -> None:
-        with running(*self.flags) as before:
-            self.text = support.text_with(*self.flags, *NEW_FLAGS)
-            assert self.find() == before
-            with running(*self.flags, *NEW_FLAGS) as after:
-                assert self.find() == after

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def test_a_ca_of_tomorrow_cannot_sign_today() -> None:
 def test_what_is_no_ca_is_refused_with_the_reason() -> None:
     with pytest.raises(PkiError, match=r"CN=front-proxy-client in /x is no CA: its basicConstraints say CA:FALSE"):
         ca_values.check_ca(support.make_client(), where="/x", now=support.NOW)
+
+
+@pytest.mark.parametrize("kind", ["ML-DSA-65", "unknown", "Ed448"])
+def test_a_ca_whose_signature_kubernetes_cannot_check_is_refused(kind: str) -> None:
+    ca = replace(support.make_ca(), key_type=kind)
+    with pytest.raises(PkiError, match=f"CN=front-proxy-ca in /x has a key of the kind {kind}"):
+        ca_values.check_ca(ca, where="/x", now=support.NOW)
 
 
 def test_key_and_certificate_must_belong_together() -> None:

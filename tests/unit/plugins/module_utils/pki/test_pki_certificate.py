@@ -155,7 +155,7 @@ class TestSerialZero:
     def test_only_the_serial_number_is_another_in_the_copy(self, tmp_path: Path) -> None:
         path, dummy = support.serial_zero_ca(tmp_path)
         original = read_certificates(path.read_text(), where="x")[0].der
-        copy = der.with_serial_one(original)
+        copy = der.with_serial(original, 1)
         assert der.outline(copy) == der.outline(original)._replace(serial=1)
         assert len(copy) == len(original)
 
@@ -170,10 +170,27 @@ class TestSerialZero:
 
 def test_a_long_serial_number_shrinks_in_the_copy() -> None:
     original = support.make_ca().der
-    copy = der.with_serial_one(original)
+    copy = der.with_serial(original, 1)
     assert der.outline(copy) == der.outline(original)._replace(serial=1)
     assert certificates.from_der(copy).serial == 1
     assert certificates.from_der(copy).key_fingerprint == support.key().fingerprint
+
+
+@pytest.mark.parametrize("number", [1, 127, 128, 255, 256, 2**63, 2**158])
+def test_a_copy_has_any_serial_number(number: int) -> None:
+    copy = der.with_serial(support.make_ca().der, number)
+    assert der.outline(copy).serial == number == certificates.from_der(copy).serial
+
+
+def test_in_a_copy_only_the_key_identifier_is_missing() -> None:
+    original = support.make_ca()
+    copy = certificates.from_der(der.without_key_identifier(original.der))
+    assert (copy.key_fingerprint, copy.serial, copy.is_ca) == (original.key_fingerprint, original.serial, True)
+    loaded = x509.load_der_x509_certificate(copy.der)
+    kinds = [extension.oid.dotted_string for extension in loaded.extensions]
+    assert "2.5.29.14" not in kinds and "2.5.29.127" in kinds
+    bare = support.sign_raw(subject=CN, public="ca", extensions=[CA_TRUE]).der
+    assert der.without_key_identifier(bare) == bare
 
 
 @pytest.mark.parametrize(
@@ -246,6 +263,25 @@ class TestSignatures:
         other = support.sign_raw(subject=CN, public="other", signer="other", extensions=[CA_TRUE])
         leaf = support.sign_raw(subject=[(NameOID.COMMON_NAME, "leaf")], issuer=bare)
         assert is_signed_by(leaf, bare)
+        assert not is_signed_by(leaf, other)
+
+    @pytest.mark.parametrize("named", ["sha1", "another", "serial", "all"])
+    def test_how_a_leaf_calls_the_key_of_its_ca_does_not_count(self, named: str) -> None:
+        """Go takes it for a hint only. Up to Go 1.24 it numbers keys by SHA-1, then by SHA-256 (RFC 7093)."""
+        public = support.key().public_key()
+        own = (x509.SubjectKeyIdentifier(b"\x07" * 20), False)
+        ca = support.sign_raw(subject=CN, public="ca", extensions=[own, CA_TRUE])
+        issuer = [x509.DirectoryName(x509.load_der_x509_certificate(ca.der).subject)]
+        identifier = {
+            "sha1": x509.AuthorityKeyIdentifier.from_issuer_public_key(public),
+            "another": x509.AuthorityKeyIdentifier(b"\x08" * 20, None, None),
+            "serial": x509.AuthorityKeyIdentifier(None, issuer, 2**150 + 1),
+            "all": x509.AuthorityKeyIdentifier(b"\x08" * 20, issuer, 128),
+        }[named]
+        leaf = support.sign_raw(subject=[(NameOID.COMMON_NAME, "leaf")], issuer=ca, extensions=[(identifier, False)])
+        assert certificates.openssl_objection(leaf, ca)
+        assert is_signed_by(leaf, ca)
+        other = support.sign_raw(subject=CN, public="other", signer="other", extensions=[own, CA_TRUE])
         assert not is_signed_by(leaf, other)
 
     def test_same_key_renewed_certificate(self) -> None:

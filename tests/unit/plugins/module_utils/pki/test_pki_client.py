@@ -91,10 +91,13 @@ class TestJudgement:
     def test_no_common_name(self) -> None:
         assert judge(raw(CLIENT_AUTH, subject=[(NameOID.LOCALITY_NAME, "x")])) == "wrong_common_name"
 
-    @pytest.mark.parametrize("extensions", [(), (SERVER_AUTH,)])
-    def test_wrong_usage(self, extensions: t.Any) -> None:
-        assert judge(raw(*extensions)) == "wrong_usage"
+    def test_wrong_usage(self) -> None:
+        assert judge(raw(SERVER_AUTH)) == "wrong_usage"
         assert judge(raw(CLIENT_AUTH)) == ""
+
+    def test_no_usage_limits_nothing(self) -> None:
+        assert judge(raw()) == "no_usage"
+        assert client_values.Reason("no_usage", "").works and not client_values.Reason("wrong_usage", "").works
 
     def test_privileged_organization(self) -> None:
         assert (

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import re
 import typing as t
+import zlib
 from dataclasses import dataclass, field
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import flag_values, last_value
@@ -21,6 +22,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifes
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifests import (
     candidate_files,
+    every_path,
     wanted_files,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
@@ -30,9 +32,9 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, owner_of
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import read_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import read_list
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     cluster_ca,
@@ -45,6 +47,23 @@ PKI = "/etc/kubernetes/pki"
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 FOLDER = "/pki/kubernetes"
 KUBE_PROXY = "the process kube-proxy runs"
+# Nothing lies between the server and the Services; all was looked at, and they do not answer.
+NETWORK: t.Mapping[str, t.Any] = {
+    "environment": {},
+    "egress": None,
+    "pods": [],
+    "traces": True,
+    "api": True,
+    "service_address": {"address": "10.96.0.1:443", "error": "TimeoutError: timed out"},
+    "left_unset": None,
+}
+KUBELET = {
+    "pid": 5,
+    "program": "kubelet",
+    "folder": "/etc/kubernetes/manifests",
+    "told_by": "/var/lib/kubelet/config.yaml",
+    "reads": True,
+}
 Flags = t.Mapping[str, t.Optional[str]]
 
 
@@ -100,7 +119,9 @@ def proxy_flags(pki: str = PKI) -> t.Dict[str, str]:
     }
 
 
-def manifest_text(flags: Flags, mounts: t.Sequence[MountSpec], image: str) -> str:
+def manifest_text(
+    flags: Flags, mounts: t.Sequence[MountSpec], image: str, env: t.Optional[t.Mapping[str, str]] = None
+) -> str:
     """A static pod manifest like kubeadm's."""
     lines = ["apiVersion: v1", "kind: Pod", "metadata:", "  name: kube-apiserver", "  namespace: kube-system", "spec:"]
     lines += ["  containers:", "  - command:", "    - kube-apiserver"]
@@ -108,6 +129,8 @@ def manifest_text(flags: Flags, mounts: t.Sequence[MountSpec], image: str) -> st
         if value is not None:
             lines.append(f"    - '--{name}={value}'")
     lines += [f"    image: {image}", "    name: kube-apiserver"]
+    if env:
+        lines += ["    env:", *(f"    - {{name: {name}, value: '{value}'}}" for name, value in env.items())]
     if mounts:
         lines.append("    volumeMounts:")
         for number, mount in enumerate(mounts):
@@ -146,7 +169,8 @@ class File:
     gid: int = 0
     links: int = 1
     is_link: bool = False
-    kind: str = ""
+    inode: str = ""  # of hard links, a name that they share
+    readable: t.Optional[bool] = None  # by the server's user, as the kernel says
 
 
 @dataclass
@@ -162,11 +186,17 @@ class FakeMaster:
     answers: bool = True
     argv: t.Optional[t.Sequence[str]] = None  # None: as the manifest says
     evidence: t.Sequence[str] = (KUBE_PROXY,)
+    network: t.Mapping[str, t.Any] = field(default_factory=dict)  # what differs from NETWORK
     skew: t.Optional[float] = 0.01
     siblings: t.Sequence[t.Mapping[str, t.Any]] = ()
     pending: t.Optional[t.Mapping[str, t.Any]] = None
     certificates_dir: t.Optional[str] = None
+    kubelets: t.Sequence[t.Mapping[str, t.Any]] = (KUBELET,)
     started: int = 0
+    user: t.Tuple[int, ...] = (0, 0)  # of the process: user, group, further groups
+    overrides: t.Optional[bool] = None  # None: as root has it
+    kubelet_client_ca: t.Optional[str] = None
+    links: t.Dict[str, str] = field(default_factory=dict)  # folders that are links to others
 
     def put(self, path: str, content: str, mode: str = "0644", **more: t.Any) -> FakeMaster:
         self.files[path] = File(content, mode, **more)
@@ -184,12 +214,26 @@ class FakeMaster:
     def put_ca(self, *bundle: Certificate, pki: str = PKI) -> FakeMaster:
         return self.put(f"{pki}/front-proxy-ca.crt", "".join(ca.pem for ca in bundle))
 
+    def real(self, path: str) -> str:
+        """The path with the links among the folders followed."""
+        for link, target in self.links.items():
+            if path.startswith(f"{link}/"):
+                return target + path[len(link) :]
+        return path
+
+    def _identity(self, path: str) -> t.Dict[str, t.Any]:
+        real = self.real(path)
+        file = self.files.get(real)
+        return {"real": real, "file": f"1:{zlib.crc32((file.inode or real).encode())}" if file else None}
+
     def _describe(self, path: str) -> t.Dict[str, t.Any]:
-        file = self.files.get(path)
+        real = self.real(path)
+        file = self.files.get(real)
         if file is None:
             return {"exists": False, "is_link": False}
         found: t.Dict[str, t.Any] = {
             "exists": True,
+            "readable": file.readable,
             "stamp": f"1:2:3:{int(hashlib.sha256(repr(file).encode()).hexdigest()[:12], 16)}",
             "mode": file.mode,
             "uid": file.uid,
@@ -203,18 +247,18 @@ class FakeMaster:
             "in_container": None,
             "loads_with": [],
         }
+        blocks = re.findall("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", file.content, re.DOTALL)
+        found["certificates"] = [block + "\n" for block in blocks]
         if "PRIVATE KEY-----" in file.content:
             found["kind"] = "private_key"
             return found
-        blocks = re.findall("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", file.content, re.DOTALL)
-        found["certificates"] = [block + "\n" for block in blocks]
         found["kind"] = "certificates" if blocks else "other"
         found["checksum"] = hashlib.sha256(file.content.encode()).hexdigest()
         return found
 
     def _certificates(self, path: str) -> t.Sequence[Certificate]:
         try:
-            return read_certificates(self.files[path].content, where=path)
+            return read_certificates(self.files[self.real(path)].content, where=path)
         except (KeyError, PkiError):
             return ()
 
@@ -224,7 +268,7 @@ class FakeMaster:
     def _belongs(self, certificate: str, private: str) -> bool:
         leaf = self._leaf(certificate)
         try:
-            pem = self.files[private].content.encode()
+            pem = self.files[self.real(private)].content.encode()
             return leaf is not None and load_key(pem, where="key").fingerprint == leaf.key_fingerprint
         except (KeyError, PkiError):
             return False
@@ -272,6 +316,7 @@ class FakeMaster:
         """What the module apiserver_info returns of such a master."""
         runs = self.running and not self.root
         wanted = wanted_files(self.text, self.command if runs else (), self.certificates_dir)
+        wanted |= {self.kubelet_client_ca} if self.kubelet_client_ca else set()
         files = {}
         for path in candidate_files(self.text, wanted):
             found = self._describe(path)
@@ -282,11 +327,13 @@ class FakeMaster:
                 found["loads_with"] = [
                     other
                     for other, certificate in files.items()
-                    if certificate.get("kind") == "certificates"
-                    and "front-proxy-ca" not in other
-                    and self._belongs(other, path)
+                    if certificate.get("certificates") and "front-proxy-ca" not in other and self._belongs(other, path)
                 ]
-        process = {"pid": 7, "argv": self.command, "start_ticks": 5, "started": 1.0, "mounts": []} if runs else None
+        overrides = self.user[0] == 0 if self.overrides is None else self.overrides
+        user = {"uid": self.user[0], "gid": self.user[1], "groups": list(self.user[2:]), "overrides": overrides}
+        process: t.Optional[t.Dict[str, t.Any]] = None
+        if runs:
+            process = {"pid": 7, "user": user, "argv": self.command, "start_ticks": 5, "started": 1.0, "mounts": []}
         return {
             "format": FORMAT,
             "root": self.root,
@@ -300,8 +347,14 @@ class FakeMaster:
             },
             "siblings": list(self.siblings),
             "process": process,
+            "kubelet_client_ca": self.kubelet_client_ca,
+            "kubelets": None if self.root else list(self.kubelets),
             "files": files,
+            "identities": {
+                path: self._identity(path) for path in every_path(self.text, self.command if runs else (), list(files))
+            },
             "service_routing": None if self.root else list(self.evidence),
+            "network": None if self.root else {**NETWORK, **self.network},
             "clock": NOW.timestamp(),
             "clock_skew": self.skew,
             "probe": self._probe() if runs else None,
@@ -314,12 +367,11 @@ class FakeMaster:
 
     def apply(self, change: MasterChange, contents: t.Mapping[str, str]) -> None:
         """Do what the module apiserver does."""
-        master = self.read()
-        for wish in change.files:
-            seen = master.seen(wish.path)
-            uid, gid = (max(0, number) for number in owner_of(seen, master))
-            owner = uid if wish.owner is None else 0
-            self.files[seen.host] = File(contents[wish.path], wish.mode, owner, gid)
+        for write in change.files:
+            uid, gid = max(0, write.access.uid), max(0, write.access.gid)
+            owner = uid if write.wish.owner is None else 0
+            mode = f"{write.access.mode:04o}"
+            self.files[self.real(write.seen.host)] = File(contents[write.wish.path], mode, owner, gid)
         if change.text is not None:
             self.text = change.text
             self.argv = None
@@ -338,11 +390,13 @@ def master(
     image: str = "registry.k8s.io/kube-apiserver:v1.28.4",
     cluster: str = "kubernetes",
     extra: t.Sequence[str] = (),
+    env: t.Optional[t.Mapping[str, str]] = None,
     **more: t.Any,
 ) -> FakeMaster:
-    """A master without an aggregation layer. flags: added to or (None) taken from the usual; extra: more words."""
+    """A master without an aggregation layer. flags: added to or (None) taken from the usual; extra: more words; env:
+    the variables that stand in the manifest."""
     given = {**server_flags(pki), **(flags or {})}
-    text = manifest_text(given, [mounted(pki)] if mounts is None else mounts, image)
+    text = manifest_text(given, [mounted(pki)] if mounts is None else mounts, image, env)
     if extra:
         words = "".join(f"    - '{word}'\n" for word in extra)
         text = text.replace("    - kube-apiserver\n", "    - kube-apiserver\n" + words, 1)

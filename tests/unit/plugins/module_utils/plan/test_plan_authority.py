@@ -149,6 +149,14 @@ def test_a_ca_that_was_issued_anew_for_its_key_is_the_same_ca() -> None:
     assert done["waves"] == []
 
 
+def test_a_ca_whose_signatures_kubernetes_cannot_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No library that is supported everywhere makes such a key: tests/real has a real one."""
+    module = "ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate._key_type"
+    monkeypatch.setattr(module, lambda dummy: "ML-DSA-65")
+    said = refusal(plan(kubeadm("m1")), "m1")
+    sentence(said, "CN=front-proxy-ca", "the one that m1 holds", "a key of the kind ML-DSA-65", "RSA or ECDSA")
+
+
 def test_a_master_whose_ca_expired_gets_the_one_that_was_issued_anew() -> None:
     expired = make_ca(start=NOW - 11 * YEAR, validity=10 * YEAR)
     for done in (
@@ -190,7 +198,10 @@ def test_an_expired_ca_is_refused() -> None:
 
 def test_a_certificate_that_is_no_ca_is_refused() -> None:
     said = refusal(plan(kubeadm("m1").put_ca(make_leaf())), "m1")
-    sentence(said, "CN=front-proxy-client", "is no CA", "CA:FALSE", "replace it")
+    sentence(said, "CN=front-proxy-client", "is no CA", "CA:FALSE", "set front_proxy_ca_from to controller")
+    assert "too, stays" not in said
+    ours = folder(make_leaf())
+    sentence(refusal(plan(kubeadm("m1").put_ca(make_leaf()), pki=ours), "m1"), "is no CA", f"put a CA into {ours.path}")
 
 
 def test_a_ca_near_its_end_is_a_warning() -> None:

@@ -88,7 +88,7 @@ def test_a_folder_that_is_not_mounted_gets_a_volume() -> None:
 def test_a_folder_of_a_file_that_no_flag_names_is_mounted_too() -> None:
     change = decide(kubeadm(), wished("/opt/extra/ca.crt", make_ca().pem), flags={})
     assert "/opt/extra was not mounted into the pod" in change.reasons
-    assert [wish.path for wish in change.files] == ["/opt/extra/ca.crt"]
+    assert [write.wish.path for write in change.files] == ["/opt/extra/ca.crt"]
 
 
 def test_a_folder_in_an_empty_dir_is_refused() -> None:
@@ -109,13 +109,15 @@ def test_a_flag_that_is_made_of_a_variable_is_refused() -> None:
     [
         (None, wished(CA, make_ca().pem), "is not there"),
         (File(make_ca("other").pem), wished(CA, make_ca().pem), "has another content"),
-        (File(make_ca().pem, "0600"), wished(CA, make_ca().pem), "has mode 0600, not 0644"),
+        (File(make_ca().pem, "0600"), wished(CA, make_ca().pem), None),
+        (File(make_ca().pem, "0666"), wished(CA, make_ca().pem), "has mode 0666, not 0644"),
+        (File(make_ca().pem, "0600"), wished(CA, make_ca().pem, mode="0644"), "has mode 0600, not 0644"),
         (File(make_ca().pem, uid=7), wished(CA, make_ca().pem, owner="root"), "has the owner user7, not root"),
         (File(make_ca().pem, gid=7), wished(CA, make_ca().pem, group="root"), "has the group group7, not root"),
         (File(make_ca().pem), wished(CA, make_ca().pem), None),
         (File(make_ca().pem, uid=7), wished(CA, make_ca().pem), None),
         (File(make_ca().pem, uid=7, gid=8), wished(CA, make_ca().pem, owner="7", group="group8"), None),
-        (File(make_ca().pem), FileWish(CA, None, "0644"), "has another content"),
+        (File(make_ca().pem), FileWish(CA, None), "has another content"),
     ],
 )
 def test_a_file_is_written_only_if_it_differs(there: t.Optional[File], wish: FileWish, reason: t.Optional[str]) -> None:
@@ -131,7 +133,8 @@ def test_a_file_is_written_only_if_it_differs(there: t.Optional[File], wish: Fil
     ("there", "mode", "reason"),
     [
         ("client m1", "0600", None),
-        ("client m1", "0640", "has mode 0640, not 0600"),
+        ("client m1", "0640", None),
+        ("client m1", "0644", "has mode 0644, not 0600"),
         ("client", "0600", "is another key"),
         (None, "0600", "is not there"),
     ],
@@ -147,7 +150,7 @@ def test_a_key_is_told_by_the_certificate_that_it_loads_with(
 
 
 def test_a_key_that_is_not_made_yet_is_another_one() -> None:
-    change = decide(kubeadm(), FileWish(KEY, None, "0600", is_key=True))
+    change = decide(kubeadm(), FileWish(KEY, None, is_key=True))
     assert change.reasons == (f"{KEY} is another key",)
 
 
@@ -183,7 +186,7 @@ def test_a_server_key_that_lies_on_no_host_tells_no_owner() -> None:
 
 
 def test_what_is_no_certificate_is_refused() -> None:
-    sentence(refused(kubeadm(), FileWish(CA, "rubbish", "0644")), CA, "no certificate in PEM form")
+    sentence(refused(kubeadm(), FileWish(CA, "rubbish")), CA, "no certificate in PEM form")
 
 
 # --- restarts
@@ -336,9 +339,31 @@ def test_the_diff_says_that_there_is_a_key_and_no_more() -> None:
     assert "--requestheader-client-ca-file" in text["after"]
 
 
+def test_the_diff_shows_no_secret_of_the_manifest() -> None:
+    fake = kubeadm()
+    fake.text = fake.text.replace(
+        "    image:",
+        "    env:\n    - name: VAULT\n      value: geheim-4711\n    - name: TZ\n      value: UTC\n    image:",
+    ).replace("    - kube-apiserver\n", "    - kube-apiserver\n    - --token=geheim-4711\n")
+    change = decide(fake, flags={"enable-aggregator-routing": "true"})
+    assert change.text is not None and change.text.count("geheim-4711") == 2
+    (shown,) = show_change(fake.read(), change)
+    for side in ("before", "after"):
+        assert "geheim-4711" not in shown[side] and "value: (not shown)\n" in shown[side]
+        assert "--token=(not shown)\n" in shown[side] and "value: UTC" in shown[side]
+    assert "--enable-aggregator-routing=true" in shown["after"]
+
+
+def test_a_reason_names_no_secret() -> None:
+    fake = kubeadm()
+    fake.text = fake.text.replace("    - kube-apiserver\n", "    - kube-apiserver\n    - --token=geheim-4711\n")
+    change = decide(fake, flags={"token": "geheim-4712"})
+    assert change.flag_reasons == ("--token is set to '(not shown)'; it was '(not shown)'",)
+
+
 def test_the_diff_of_what_cannot_be_read_or_is_not_made_yet() -> None:
     fake = kubeadm().put(CA, "rubbish")
-    (shown,) = show_change(fake.read(), decide(fake, FileWish(CA, None, "0644")))
+    (shown,) = show_change(fake.read(), decide(fake, FileWish(CA, None)))
     assert (shown["before"], shown["after"]) == ("unreadable\n", "made by the real run\n")
 
 

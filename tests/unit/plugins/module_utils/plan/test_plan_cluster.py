@@ -176,7 +176,7 @@ def test_a_wrong_renewal_is_refused() -> None:
         (lambda fake: fake.put_pair(make_leaf("other"), "client"), "is not signed by the CA (CN=front-proxy-ca"),
         (lambda fake: fake.put_pair(make_leaf(common_name="aggregator"), "client"), "common name is 'aggregator'"),
         (lambda fake: fake.put_pair(make_leaf(usage="server"), "client"), "lacks clientAuth"),
-        (lambda fake: fake.put_pair(make_leaf(usage=""), "client"), "lacks clientAuth"),
+        (lambda fake: fake.put_pair(make_leaf(usage=""), "client"), "has no extended key usage"),
         (lambda fake: fake.put_pair(make_leaf(validity=9 * DAY), "client"), "expired on"),
         (lambda fake: fake.put_pair(make_leaf(start=NOW + DAY), "client"), "valid only from"),
         (lambda fake: fake.put_pair(make_leaf(organization="system:masters"), "client"), "system:masters"),
@@ -222,7 +222,47 @@ def test_a_pair_that_must_be_signed_without_the_key_is_refused_with_the_ways_out
         said = refusal(plan(kubeadm("m1"), lacking, pki=pki), "m2")
         sentence(said, "m2 needs a new proxy-client pair", "are not there", "CN=front-proxy-ca")
         sentence(said, "/pki/kubernetes/front-proxy-ca.key is not there", f"{PKI}/front-proxy-ca.key", "0600")
-        sentence(said, "front-proxy-client.crt and front-proxy-client.key", "kubeadm certs renew front-proxy-client")
+        sentence(said, "front-proxy-client.crt and front-proxy-client.key")
+        assert "kubeadm certs" not in said  # which is of no use where kubeadm did not make the master
+
+
+def by_kubeadm(fake: support.FakeMaster) -> support.FakeMaster:
+    noted = "metadata:\n  annotations: {kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: a}\n"
+    fake.text = fake.text.replace("metadata:\n", noted, 1)
+    return fake
+
+
+RENEW, ANOTHER = "`kubeadm certs renew front-proxy-client` on m1", "`kubeadm init phase certs front-proxy-client` on m1"
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        (lambda fake: fake.put_pair(make_leaf(validity=9 * DAY), "client"), RENEW),
+        (lambda fake: fake.put_pair(make_leaf(start=NOW + DAY), "client"), RENEW),
+        (lambda fake: fake.without(CRT, KEY), ANOTHER),
+        (lambda fake: fake.put(CRT, "rubbish"), ANOTHER),
+        (lambda fake: fake.put(KEY, certificates.key_pem("somebody"), "0600"), ANOTHER),
+        (lambda fake: fake.put_pair(make_leaf("other"), "client"), ANOTHER),
+        (lambda fake: fake.put_pair(make_leaf(common_name="aggregator"), "client"), ANOTHER),
+        (lambda fake: fake.put_pair(make_leaf(usage="server"), "client"), ANOTHER),
+        (lambda fake: fake.put_pair(make_leaf(organization="system:masters"), "client"), ANOTHER),
+    ],
+)
+def test_kubeadm_is_told_to_do_what_it_can(
+    change: t.Callable[[support.FakeMaster], support.FakeMaster], advice: str
+) -> None:
+    sentence(refusal(plan(by_kubeadm(change(kubeadm("m1")))), "m1"), advice)
+
+
+@pytest.mark.parametrize("usage, advice", [("client", RENEW), ("", ANOTHER)])
+def test_a_pair_that_works_stays_without_the_key_and_kubeadm_is_told_what_it_can(usage: str, advice: str) -> None:
+    leaf = make_leaf(validity=12 * DAY) if usage else make_leaf(usage="")
+    done = plan(by_kubeadm(kubeadm("m1").put_pair(leaf, "client")))
+    assert host(done)["action"] == "nothing" and done["waves"] == []
+    (said,) = cluster(done)["warnings"]
+    sentence(said, "m1 stays", "the CA's key is not on the controller", advice)
+    assert ("has no extended key usage" in said) == (not usage)
 
 
 def test_a_pair_that_is_due_stays_where_nothing_can_be_signed_with_a_warning() -> None:
@@ -230,7 +270,7 @@ def test_a_pair_that_is_due_stays_where_nothing_can_be_signed_with_a_warning() -
     done = plan(kubeadm("m1").put_pair(due, "client"))
     assert host(done)["action"] == "nothing" and done["waves"] == []
     (said,) = cluster(done)["warnings"]
-    sentence(said, "m1", iso(due.not_after), "due for renewal", "kubeadm certs renew front-proxy-client")
+    sentence(said, "m1", iso(due.not_after), "due for renewal", "copy it there")
 
 
 def test_the_controllers_pair_is_used_where_nothing_can_be_signed() -> None:

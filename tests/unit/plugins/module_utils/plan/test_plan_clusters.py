@@ -163,9 +163,17 @@ def test_settled_is_what_needs_nothing_and_is_not_refused() -> None:
 def test_masters_with_a_change_that_was_cut_off_are_named_even_if_they_are_refused() -> None:
     cut_off = {"started": "2026-01-01T00:00:00Z"}
     done = plan(kubeadm("m1", pending=cut_off), kubeadm("m2"), report(kubeadm("m3", pending=cut_off), targeted=False))
-    assert done["pending"] == ["m1"] and not done["settled"]
+    assert done["pending"] == [["m1"]] and not done["settled"]
     refused = plan(kubeadm("m1", pending=cut_off), report(kubeadm("m2"), path="/elsewhere"))
-    assert refused["pending"] == ["m1"] and not refused["settled"] and refused["waves"] == []
+    assert refused["pending"] == [["m1"]] and not refused["settled"] and refused["waves"] == []
+
+
+def test_what_was_cut_off_is_finished_on_one_master_of_a_cluster_at_a_time() -> None:
+    """Each may restart its server. One that does not say of which cluster it is comes after all others."""
+    cut_off = {"started": "2026-01-01T00:00:00Z"}
+    names = {"m1": "blue", "m2": "blue", "m3": "blue", "g1": "green", "g2": "green", "x1": "", "x2": ""}
+    reports = [report(kubeadm(name, pending=cut_off), cluster=cluster) for name, cluster in names.items()]
+    assert plan(*reports)["pending"] == [["m1", "g1"], ["m2", "g2"], ["m3"], ["x1"], ["x2"]]
 
 
 def test_no_master_no_plan() -> None:

@@ -11,9 +11,11 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import (
     Flags,
-    common_name_for,
-    read_list,
     wanted_flags,
+)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import (
+    ClusterNames,
+    read_list,
     write_list,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
@@ -29,7 +31,7 @@ ROUTING = "enable-aggregator-routing"
 
 
 def decide(fake: support.FakeMaster, wish: t.Optional[Wish] = None, common_name: str = "front-proxy-client") -> Flags:
-    return wanted_flags(fake.read(), wish or Wish(), common_name=common_name)
+    return wanted_flags(fake.read(), wish or Wish(), ClusterNames(common_name))
 
 
 def refused(fake: support.FakeMaster, wish: t.Optional[Wish] = None) -> str:
@@ -123,29 +125,6 @@ def test_lists_are_read_as_they_are_written(values: t.Tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("text", "values"), [(None, None), ("", ()), ('"a', ('"a',)), ("a,,b", ("a", "", "b"))])
 def test_lists_that_are_not_set_or_odd(text: t.Optional[str], values: t.Optional[t.Tuple[str, ...]]) -> None:
     assert read_list(text) == values
-
-
-@pytest.mark.parametrize(
-    ("lists", "wish", "name"),
-    [
-        ((None, None), Wish(), "front-proxy-client"),
-        (("", '""'), Wish(), "front-proxy-client"),
-        (("front-proxy-client", None), Wish(), "front-proxy-client"),
-        (("aggregator", "aggregator,other"), Wish(), "aggregator"),
-        (("other,aggregator", "aggregator"), Wish(), "aggregator"),
-        (("front-proxy-client,aggregator", "aggregator"), Wish(), "aggregator"),
-        (("aggregator,front-proxy-client", "front-proxy-client,aggregator"), Wish(), "front-proxy-client"),
-        (("one", "two"), Wish(), "front-proxy-client"),
-        (("one", "one"), Wish(common_name="mine"), "mine"),
-        (("one", "one"), Wish(allowed_names=("first", "second")), "first"),
-        (("one", "one"), Wish(allowed_names=()), "one"),
-    ],
-)
-def test_a_new_pair_gets_a_name_for_which_no_flag_must_change(
-    lists: t.Sequence[t.Optional[str]], wish: Wish, name: str
-) -> None:
-    masters = [kubeadm(f"m{place}", flags={NAMES: names}).read() for place, names in enumerate(lists)]
-    assert common_name_for(masters, wish) == name
 
 
 # --- headers

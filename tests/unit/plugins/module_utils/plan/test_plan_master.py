@@ -69,6 +69,23 @@ def test_other_files_in_the_folder_are_no_harm(text: t.Optional[str]) -> None:
     assert master(siblings=[sibling(text)]).read().live
 
 
+def naming_a_secret(**more: t.Any) -> support.FakeMaster:
+    fake = master(**more)
+    fake.text = fake.text.replace("spec:\n", "spec:\n  imagePullSecrets: [{name: registry}]\n", 1)
+    return fake
+
+
+def test_a_static_pod_that_names_objects_of_the_api_is_refused_where_it_does_not_run() -> None:
+    new = "registry.k8s.io/kube-apiserver:v1.34.0"
+    fake = naming_a_secret(running=False, image=new)
+    sentence(refused(fake), support.MANIFEST, "spec.imagePullSecrets (secrets)", "1.34")
+    sentence(refused(naming_a_secret(running=False, image="kube-apiserver")), "spec.imagePullSecrets")
+    # an older kubelet runs it, and what runs is no question
+    assert naming_a_secret(running=False, image=new.replace("34", "33")).read().live
+    assert naming_a_secret(image=new, release="v1.34.0").read().live
+    assert master(running=False, image=new).read().live
+
+
 @pytest.mark.parametrize(("skew", "word"), [(3700.0, "ahead of"), (-3700.0, "behind")])
 def test_clocks_that_are_apart_by_more_than_certificates_are_set_back_are_refused(skew: float, word: str) -> None:
     sentence(refused(master(skew=skew)), "3700 s", word, "NTP", f"{certificates.NOW:%Y-%m-%d %H:%M:%S}")

@@ -12,6 +12,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.er
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import (
     read_flags,
     read_settings,
+    read_timeout,
     read_wish,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import (
@@ -232,3 +233,17 @@ def test_an_extra_flag_must_be_known_to_the_release(
 )  # fmt: skip
 def test_releases(text: t.Optional[str], release: t.Optional[t.Tuple[int, int]]) -> None:
     assert parse_release(text) == release
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(300, 300), ("60", 60), (" 90 ", 90)])
+def test_the_timeout_is_a_number_of_seconds(value: t.Any, seconds: int) -> None:
+    assert (
+        read_timeout(carried(wait_timeout=value)) == seconds == read_settings(carried(wait_timeout=value)).wait_timeout
+    )
+
+
+@pytest.mark.parametrize("value", ["abc", "", True, "5m", -1, 1.5, [300], "1" * 7])
+def test_a_timeout_that_is_none_is_refused(value: t.Any) -> None:
+    with pytest.raises(PlanError) as error:
+        read_timeout(carried(wait_timeout=value))
+    sentence(str(error.value), "front_proxy_wait_timeout", "whole number of seconds")

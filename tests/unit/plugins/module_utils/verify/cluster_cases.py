@@ -19,7 +19,9 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     Given,
     Layer,
     apiservice,
+    replica,
     service,
+    stuck,
 )
 
 CLUSTER_CASES = Cases()
@@ -133,6 +135,59 @@ def extension_not_there() -> t.Sequence[Given]:
 @case("extension-fails")
 def extension_fails() -> t.Sequence[Given]:
     return extended(status=500, body="something else")
+
+
+@case("address-not-allowed")
+def address_not_allowed() -> t.Sequence[Given]:
+    failed = apiservice(
+        available="False",
+        reason="FailedDiscoveryCheck",
+        message='failing or missing response from https://192.0.2.50:8443/apis/wardle.example.com/v1alpha1: Get "https:'
+        '//192.0.2.50:8443/apis/wardle.example.com/v1alpha1": Address is not allowed',
+    )
+    return extended(status=503, body="service unavailable", each=failed)
+
+
+@case("some-endpoints-fail")
+def some_endpoints_fail() -> t.Sequence[Given]:
+    return extended(service=service(replicas=[replica(1), replica(2, error="TimeoutError: timed out")]))
+
+
+@case("apiservice-claimed-twice")
+def apiservice_claimed_twice() -> t.Sequence[Given]:
+    return extended(each=apiservice(applied="monitoring/prometheus-adapter"))
+
+
+@case("discovery-stale")
+def discovery_stale() -> t.Sequence[Given]:
+    return (Layer(kubeadm(), extension=Extension(), around={"stale": ["wardle.example.com/v1alpha1"]}),)
+
+
+@case("namespace-does-not-end")
+def namespace_does_not_end() -> t.Sequence[Given]:
+    return (Layer(kubeadm(), around={"stuck": [stuck("custom.metrics.k8s.io/v1beta1")]}),)
+
+
+@case("metrics-v1-not-registered")
+def metrics_v1_not_registered() -> t.Sequence[Given]:
+    each = apiservice(name="v1beta1.metrics.k8s.io", group="metrics.k8s.io", version="v1beta1")
+    through = {each["name"]: {"status": 200, "body": "", "error": None}}
+    around = {"apiservices": [each], "through": through, "services": {"wardle/api": service()}}
+    return (Layer(kubeadm(release="v1.37.2"), around=around),)
+
+
+@case("peer-refuses-the-pair")
+def peer_refuses_the_pair() -> t.Sequence[Given]:
+    """Only one hands requests on, so only its pair must be known to the other one."""
+    names = ["front-proxy-client", "other"]
+    wide = kubeadm("m2", flags={NAMES: ",".join(names), "peer-ca-file": "/etc/kubernetes/pki/ca.crt"})
+    wide.put_pair(make_leaf(common_name="other", owner="client m2"), "client m2")
+    return Layer(kubeadm("m1"), names=names), Layer(wide, names=names)
+
+
+@case("kubeadm-config-too-old")
+def kubeadm_config_too_old() -> t.Sequence[Given]:
+    return (Layer(kubeadm(release="v1.36.2"), around={"kubeadm_config": "v1beta3"}),)
 
 
 @case("apiservice-seen-unavailable")

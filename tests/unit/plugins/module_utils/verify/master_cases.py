@@ -21,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_leaf,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
+    KUBELET,
     PKI,
     FakeMaster,
     kubeadm,
@@ -204,6 +205,11 @@ def key_readable_by_others() -> t.Sequence[Given]:
     return (fake.put(path, fake.files[path].content, "0644"),)
 
 
+@case("file-not-readable-by-server")
+def file_not_readable_by_server() -> t.Sequence[Given]:
+    return (kubeadm(user=(65534, 65534)),)
+
+
 @case("file-writable-by-others")
 def file_writable_by_others() -> t.Sequence[Given]:
     fake = kubeadm()
@@ -260,6 +266,21 @@ def ca_shared_with_service_accounts() -> t.Sequence[Given]:
     return (Layer(kubeadm(), more={"public_keys": {f"{PKI}/sa.pub": [pem.decode("ascii")]}}),)
 
 
+@case("pair-vouches-for-itself")
+def pair_vouches_for_itself() -> t.Sequence[Given]:
+    return (kubeadm().put_pair(make_leaf(), "client").put_ca(make_leaf()),)
+
+
+@case("kubelet-not-running")
+def kubelet_not_running() -> t.Sequence[Given]:
+    return (kubeadm(kubelets=()),)
+
+
+@case("kubelet-reads-another-folder")
+def kubelet_reads_another_folder() -> t.Sequence[Given]:
+    return (kubeadm(kubelets=[{**KUBELET, "folder": "/srv/pods", "reads": False}]),)
+
+
 @case("server-not-running")
 def server_not_running() -> t.Sequence[Given]:
     return (kubeadm(running=False),)
@@ -286,6 +307,13 @@ def files_not_loaded() -> t.Sequence[Given]:
 def stray_manifest() -> t.Sequence[Given]:
     fake = kubeadm()
     fake.siblings = [{"name": "kube-apiserver.yaml.bak", "size": 9, "text": fake.text}]
+    return (fake,)
+
+
+@case("pod-names-api-objects")
+def pod_names_api_objects() -> t.Sequence[Given]:
+    fake = kubeadm()
+    fake.text = fake.text.replace("spec:\n", "spec:\n  serviceAccountName: kube-apiserver\n", 1)
     return (fake,)
 
 

@@ -40,6 +40,9 @@ def apiservice(**changes: t.Any) -> Facts:
         "available": "True",
         "reason": "Passed",
         "message": "all checks passed",
+        "marks": {},
+        "applied": None,
+        "setters": [],
     }
     return {**found, **changes}
 
@@ -54,8 +57,23 @@ def service(**changes: t.Any) -> Facts:
         "pods": [],
         "address_error": None,
         "endpoint_error": None,
+        "marks": {},
+        "replicas": [],
     }
     return {**found, **changes}
+
+
+def replica(number: int = 1, **changes: t.Any) -> Facts:
+    """An endpoint that answers; with an error one that does not."""
+    found: Facts = {"address": f"192.0.2.{number}:8443", "pod": f"api-{number}", "node": f"w{number}", "error": None}
+    return {**found, "status": None if changes.get("error") else 200, **changes}
+
+
+def stuck(*versions: str, namespace: str = "old") -> Facts:
+    """A namespace that does not end because of these (GROUP/VERSION), in the words of kube-controller-manager."""
+    failing = ", ".join(f"{each}: stale GroupVersion discovery: {each}" for each in versions)
+    said = f"Discovery failed for some groups, {len(versions)} failing: unable to retrieve the complete list of server"
+    return {"namespace": namespace, "since": "2026-01-02T03:04:05Z", "message": f"{said} APIs: {failing}"}
 
 
 @dataclass
@@ -82,6 +100,7 @@ class Layer:
     extension: t.Optional[Extension] = None
     kubernetes_error: t.Optional[str] = None
     readable: bool = True
+    around: Facts = field(default_factory=dict)  # what else the layer tells of the cluster
     more: Facts = field(default_factory=dict)
 
     def facts(self) -> Facts:
@@ -110,6 +129,11 @@ class Layer:
             "through": {},
             "unavailable": None,
             "kubernetes_service": {"address": "10.96.0.1:443", "error": self.kubernetes_error},
+            "providers": [],
+            "stuck": [],
+            "stale": [],
+            "kubeadm_config": None,
+            **self.around,
         }
         if self.extension:
             given = self.extension

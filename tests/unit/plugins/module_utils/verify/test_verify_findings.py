@@ -29,8 +29,9 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     ids,
     look,
 )
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.way_cases import WAY_CASES
 
-CASES = {**MASTER_CASES, **CLUSTER_CASES, **SMOKE_CASES}
+CASES = {**MASTER_CASES, **CLUSTER_CASES, **SMOKE_CASES, **WAY_CASES}
 
 
 def test_every_kind_has_a_case() -> None:
@@ -62,7 +63,8 @@ def test_a_cause_has_its_finding_and_no_other(kind: str, monkeypatch: pytest.Mon
     where, dummy, command = found.fix.partition(": ")
     if where == "run" or where.startswith("run on m"):
         words = shlex.split(command, comments=True)
-        assert words[0] in ("ansible-playbook", "chmod", "kubeadm", "kubectl", "mv", "rm"), command
+        tools = ("ansible-playbook", "chmod", "chown", "kubeadm", "kubectl", "mv", "rm", "sh", "systemctl")
+        assert words[0] in tools, command
         assert not [word for word in words if word.startswith("(") or word.endswith((",", ";", ")"))], command
 
 

@@ -32,7 +32,7 @@ def named(name: str) -> FakeMaster:
 
 def test_a_name_is_one_word_of_a_command() -> None:
     (found,) = look(named(HOSTILE)).findings
-    assert found.kind.id == "allowed-names-any"
+    assert found.kind.id == "name-not-published"
     *command, flag, given = words(found)
     assert command == shlex.split(COMMAND) and flag == "-e"
     # braces would be a template for Ansible, and control characters steer the terminal

@@ -217,6 +217,26 @@ def test_kubeadm_renews_where_it_can() -> None:
     # which keeps the usages of the old certificate
     fake.put_pair(make_leaf(usage="server"))
     assert look(layer).findings[0].fix.endswith("&& kubeadm init phase certs front-proxy-client")
+    # and its name
+    fake.put_pair(make_leaf(common_name="stranger"))
+    assert look(layer).findings[0].fix.endswith("&& kubeadm init phase certs front-proxy-client")
+    fake.text = fake.text.replace("allowed-names=front-proxy-client", "allowed-names=aggregator")
+    assert look(layer).findings[0].fix.startswith(f"run: {COMMAND}")
+
+
+@pytest.mark.parametrize(("gone", "left"), [(("crt",), "key"), (("key",), "crt"), (("crt", "key"), "")])
+def test_what_is_missing_is_not_moved_away(gone: t.Sequence[str], left: str) -> None:
+    fake = kubeadm().without(*(f"{PKI}/front-proxy-client.{end}" for end in gone))
+    assert all(found.fix.startswith(f"run: {COMMAND}") for found in look(fake).findings)
+    fake.text = fake.text.replace("metadata:\n", "metadata:\n  annotations:\n    kubeadm.kubernetes.io/a: b\n")
+    found = look(Layer(fake, more={"ca_key_fits": [f"{PKI}/front-proxy-ca.crt"]})).findings
+    moved = f"mv {PKI}/front-proxy-client.{left} {PKI}/front-proxy-client.{left}.old && " if left else ""
+    assert {each.fix for each in found} == {f"run on m1: {moved}kubeadm init phase certs front-proxy-client"}
+
+
+def test_a_missing_ca_is_no_matter_of_kubeadm() -> None:
+    fake = kubeadm().without(f"{PKI}/front-proxy-ca.crt")
+    assert f"run: {COMMAND}" in {found.fix for found in look(fake).findings}
 
 
 @pytest.mark.parametrize(

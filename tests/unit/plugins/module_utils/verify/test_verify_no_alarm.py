@@ -163,7 +163,7 @@ def test_a_key_that_belongs_to_a_stranger_is_told() -> None:
     (found,) = look(owned(1000)).findings
     assert found.kind.id == "key-readable-by-others" and "belongs to user1000:root" in found.evidence[0]
     path = f"{PKI}/front-proxy-client.key"
-    assert found.fix == f"run on m1: chown --reference={PKI}/apiserver.key {path} && chmod 0600 {path}"
+    assert found.fix == f"run on m1: chown 0:0 {path} && chmod 0600 {path}"
 
 
 @pytest.mark.parametrize("uid, own_uid", [(0, 0), (2000, 2000), (0, 2000)])

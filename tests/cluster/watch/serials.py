@@ -21,13 +21,16 @@ import typing as t
 from pathlib import Path
 
 from bed.shell import run
-from masters import Masters
+from bed.testbed import Testbed
+
+from watch.client import Client
 from watch.master import Master, wait_for
 from watch.registration import registration
 
-__all__ = ["serial_server", "presented"]
+__all__ = ["presented", "serial_server"]
 
-_GROUP = "serials.bench.example.com"
+_GROUP = "serials.example.com"
+_NAMESPACE = "serials"
 _VERSION = f"{_GROUP}/v1"
 _PATH = f"/apis/{_VERSION}"
 
@@ -64,10 +67,19 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that hangs up is no error."""
 
 
-def presented(masters: Masters, master: Master) -> int | None:
+class Masters(t.Protocol):
+    """Masters of one cluster. folder: for files of the server."""
+
+    bed: Testbed
+    folder: Path
+    client: Client
+    masters: list[Master]
+
+
+def presented(client: Client, master: Master) -> int | None:
     """The serial number with which this master's kube-apiserver asks an extension API server; None for no answer."""
     try:
-        answer = masters.client.get(master.address, _PATH)
+        answer = client.get(master.address, _PATH)
         return int(answer.json["serial"], 16)
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None
@@ -90,18 +102,24 @@ def serial_server(masters: Masters) -> t.Iterator[None]:
     try:
         # it is the client's certificate that matters here
         known = {"insecureSkipTLSVerify": True}
-        objects = registration(_GROUP, "v1", namespace="bench", address=address, port=server.server_port, trust=known)
+        objects = registration(
+            _GROUP, "v1", namespace=_NAMESPACE, address=address, port=server.server_port, trust=known
+        )
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         masters.bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
         for master in masters.masters:
-            wait_for(functools.partial(presented, masters, master), f"{master.name} reaches the bench's API server")
+            wait_for(functools.partial(presented, masters.client, master), f"{master.name} reaches the API server")
         yield
     finally:
+        # first the APIService: while it leads nowhere, no namespace of the cluster can be deleted
+        masters.bed.kubectl("delete", "apiservice", f"v1.{_GROUP}", "--ignore-not-found", check=False)
         server.shutdown()
         thread.join()
         server.server_close()
 
 
 def _make_certificate(key: Path, certificate: Path) -> None:
-    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=api.bench.svc")
-    run(*new, "-addext", "subjectAltName=DNS:api.bench.svc", "-keyout", str(key), "-out", str(certificate))
+    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    name = f"api.{_NAMESPACE}.svc"
+    kept = ("-keyout", str(key), "-out", str(certificate))
+    run(*new, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", *kept)
