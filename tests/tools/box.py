@@ -116,10 +116,10 @@ def _unobtainable(box: Box, package: pathlib.Path) -> dict[str, str]:
     return found
 
 
-def ansible_test(box: Box, command: str, *arguments: str, only: t.Literal["ends", "first"] | None = None) -> None:
+def ansible_test(box: Box, command: str, *arguments: str, only: t.Literal["first", "last"] | None = None) -> None:
     """Run ansible-test in the copy, and count its tests.
 
-    only: on both ends of the Pythons that are installed, or on the first, if no option says otherwise, in place of all.
+    only: on the oldest or the newest Python that is installed, if no option says otherwise, in place of all.
     The versions of Python that it wants and does not find are noted as left out, and so is a sanity test whose tools
     cannot be had.
     """
@@ -131,7 +131,7 @@ def ansible_test(box: Box, command: str, *arguments: str, only: t.Literal["ends"
     add_bootstrap(box.root / "home", str(box.folder / "bin" / "python"), pathlib.Path(folder))
     missing = [version for version in versions if version not in survey()[0]]
     installed = [version for version in versions if version not in missing]
-    chosen = list(dict.fromkeys([*installed[:1], *(installed[-1:] if only == "ends" else ())])) if only else []
+    chosen = {"first": installed[:1], "last": installed[-1:]}.get(only or "", [])
     choices: list[list[str]] = [["--python", version] for version in chosen if not box.session.posargs] or [[]]
     unobtainable = _unobtainable(box, pathlib.Path(folder)) if command == "sanity" else {}
     output = box.tree / "tests" / "output"

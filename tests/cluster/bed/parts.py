@@ -17,7 +17,7 @@ import programs
 from keeping import built, named
 from releases import Release, release_of
 
-from bed.image import write_image
+from bed.image import ENVIRONMENT, write_image
 from bed.places import REGISTRY
 from bed.shell import BedError, run
 
@@ -111,7 +111,7 @@ def _images(rootfs: Path, binaries: Path, apiserver: Path, names: t.Mapping[str,
     optional = (binaries / "etcd", binaries / "metrics-server")
     sources = [*in_pods.values(), *(path for path in optional if path.exists())]
     marks = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in sources]
-    folder = named("images", *marks, str(rootfs), repr(sorted(names.items())))
+    folder = named("images", *marks, *ENVIRONMENT, str(rootfs), repr(sorted(names.items())))
     with built(folder) as building:
         if building is None:
             return folder

@@ -18,6 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv im
     same_value,
     server_index,
 )
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,7 +123,7 @@ def test_names() -> None:
     assert all(normalize(name) == name for name in BOOLEAN_FLAGS)
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(WORDS, st.integers(0, 20))
 def test_any_words(words: t.List[str], start: int) -> None:
     flags = flags_in(words, start=start)

@@ -20,6 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.cl
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import table
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
@@ -45,8 +46,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 Path = t.Tuple[t.Union[str, int], ...]
-# On each Python and core that the unit tests run on, which makes ten thousand and more.
-EXAMPLES = int(os.environ.get("GENERATED_ANSWERS") or 2500)
+# GENERATED_ANSWERS=10000 takes some minutes
+EXAMPLES = int(os.environ.get("GENERATED_ANSWERS") or examples(4000))
 MARK = "x;touch${IFS}/reached;`id`$(id)|&<>'\"\\!#\n\x1b]0;t\x07\u202e{{ lookup('pipe', 'id') }}"
 BLUE = {"blue": ["b1", "b2"]}
 

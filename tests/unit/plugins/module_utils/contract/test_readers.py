@@ -21,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     survey,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +45,7 @@ READ: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
 }
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(st.sampled_from(sorted(READ)), JSON)
 def test_whatever_is_no_answer_is_refused_in_a_sentence(name: str, value: t.Any) -> None:
     with pytest.raises(ContractError) as error:
@@ -52,7 +53,7 @@ def test_whatever_is_no_answer_is_refused_in_a_sentence(name: str, value: t.Any)
     assert str(error.value).isprintable()
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(st.binary(max_size=200))
 def test_whatever_is_no_journal_is_none(data: bytes) -> None:
     assert journal.read_journal(data) is None

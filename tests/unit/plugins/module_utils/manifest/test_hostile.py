@@ -19,15 +19,14 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifes
     read_pod,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.text import decode
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
-# all of them on one Python, and on the others enough to see that they work there, too
-EXAMPLES = 200 if sys.version_info[:2] == (3, 11) else 20
-SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# as large as may be on the Pythons of EXAMPLES, and on the oldest one
+# as large as may be on the Python that takes all examples, and on the oldest one
 SIZE = 1024 * 1024 if sys.version_info[:2] in ((3, 8), (3, 11)) else 128 * 1024
 
 # What is asked of a text that is made up: one of each kind of change.

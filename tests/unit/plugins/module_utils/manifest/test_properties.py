@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import typing as t
 
 import yaml
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.edit import Changes, edit
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import host_path, read_pod
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.manifest.made_up import (
     ABSENT,
     MANIFESTS,
@@ -26,10 +26,8 @@ from hypothesis import strategies as st
 
 PARSER: t.Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-# all of them on one Python, and on the others enough to see that they work there, too
-EXAMPLES = 100 if sys.version_info[:2] == (3, 11) else 10
 SETTINGS = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 NEW_VALUES = st.one_of(VALUES, st.just("true"))

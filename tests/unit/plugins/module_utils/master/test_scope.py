@@ -67,7 +67,7 @@ def test_the_work_begins_whatever_it_answers(machine: Machine, monkeypatch: pyte
     machine.answer(script)
     began = time.monotonic()
     assert not scope.leave_session()
-    assert run_detached(lambda: {"a": 1}) == {"a": 1} and time.monotonic() - began < 5
+    assert run_detached(lambda: {"a": 1}) == {"a": 1} and time.monotonic() - began < 40
 
 
 @pytest.mark.parametrize("missing", ["systemd", "busctl", "proc"])

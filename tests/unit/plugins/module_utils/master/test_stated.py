@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.stated import read_stated
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ class TestText:
         assert found.users == {12, 34} and found.host_network
         assert not read_stated("hostNetwork: truely").host_network
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, max_examples=examples(200))
     @given(
         st.lists(
             st.one_of(

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for, read_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,
@@ -190,7 +191,7 @@ ROLLS = st.lists(
 ASKED = st.sampled_from((None, (), ("one",), ("new",), ("two", "front-proxy-client")))
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=list(HealthCheck))
 @given(ROLLS, ASKED)
 def test_no_step_of_a_roll_takes_a_right_from_a_pair(
     seen: t.List[t.Tuple[str, t.Optional[str], bool]], asked: t.Optional[t.Tuple[str, ...]]

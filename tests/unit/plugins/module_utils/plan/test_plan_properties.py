@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import (
     certificates,
     planning,
@@ -31,7 +32,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-QUICK = settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(20), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 CRT, KEY, CA = f"{PKI}/front-proxy-client.crt", f"{PKI}/front-proxy-client.key", f"{PKI}/front-proxy-ca.crt"
 

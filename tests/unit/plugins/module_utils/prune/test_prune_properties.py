@@ -21,6 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._publish
     names_text,
     without_blocks,
 )
+from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     cluster_ca,
     leaf_of,
@@ -89,7 +90,7 @@ def text_of(parts: t.Sequence[str]) -> str:
     return "".join(other.get(part) or bundle_text([CAS[part]]) for part in parts)
 
 
-@settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(500), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(MASTERS, TEXTS, st.lists(st.sampled_from([*ALLOWED, "x"]), max_size=5))
 def test_only_what_no_master_has_goes(
     masters: t.Sequence[State], parts: t.Sequence[str], names: t.Sequence[str]
