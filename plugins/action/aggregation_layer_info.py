@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    read_survey,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory

@@ -8,27 +8,33 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import (
-    Observation,
-    read_observation,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import write_order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.outcome import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import write_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_result import (
     Outcome,
     read_outcome,
     read_recovered,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import (
+    Observation,
+    read_observation,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet import refuse_unread
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
+    MasterChange,
+    decide_change,
+)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import refuse_unread
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_flags
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_flags
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import (
+    build_order,
+    show_change,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError, printable
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory

@@ -21,10 +21,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.dep
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell, UserError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke

@@ -16,7 +16,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.fol
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_settings, read_wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import (

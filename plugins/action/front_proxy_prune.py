@@ -30,8 +30,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.t
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.use import Use
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.published import NAMESPACE_AND_NAME
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.published_checks import (
+    NAMESPACE_AND_NAME,
+)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (

@@ -9,8 +9,11 @@ import secrets
 import typing as t
 from datetime import timedelta
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    Survey,
+    read_survey,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import Survey, read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke_objects import (
     NAMESPACE,
     group_of,

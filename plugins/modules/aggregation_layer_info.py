@@ -160,7 +160,7 @@ spec:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.credentials import read_credentials
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.survey import survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe_aggregation import survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 

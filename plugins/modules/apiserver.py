@@ -227,11 +227,11 @@ backup:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 

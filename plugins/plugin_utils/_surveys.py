@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    read_survey,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 
 __all__ = ["CLUSTER", "read_seen"]

@@ -11,9 +11,9 @@ from functools import partial
 
 from .errors import ManifestError
 from .nodes import Node, duplicates, entries, is_mapping, is_null, is_scalar, is_sequence, line_of
-from .places import Extent, NoPlace, Places, Span
 from .pod import Located
 from .render import Flow, Quoted, block_lines, flow, scalar
+from .spans import Extent, NoPlace, Places, Span
 from .steps import (
     AddMount,
     AddVolume,

@@ -11,9 +11,9 @@ import os
 import ssl
 import typing as t
 
+from .api_user import Login
 from .errors import MasterError
-from .files import accept_weak_keys, load_pair_of_files
-from .login import Login
+from .file_facts import accept_weak_keys, load_pair_of_files
 
 __all__ = ["PARTIAL_CHAIN", "Answer", "Api", "load_pair"]
 

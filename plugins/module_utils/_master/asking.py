@@ -8,8 +8,8 @@ from __future__ import annotations
 from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .api import Api
+from .api_user import Login, login_as, pair_of
 from .errors import MasterError
-from .login import Login, login_as, pair_of
 from .process import endpoint
 
 __all__ = ["api_of", "login_of"]

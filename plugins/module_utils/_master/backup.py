@@ -11,6 +11,7 @@ import shutil
 import time
 import typing as t
 
+from .._contract.change_request import NewFile
 from .._contract.journal import (
     APPLYING,
     ROLLING_BACK,
@@ -21,9 +22,8 @@ from .._contract.journal import (
     read_journal,
     write_journal,
 )
-from .._contract.order import NewFile
 from .errors import MasterError, explain
-from .files import LIMIT, checksum, mark, read_regular
+from .file_facts import LIMIT, checksum, mark, read_regular
 from .install import (
     Staged,
     discard,
@@ -39,7 +39,7 @@ from .install import (
     stage_symlink,
     sync_folder,
 )
-from .places import Places
+from .paths import Places
 
 __all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
 

@@ -9,7 +9,7 @@ import glob
 import json
 import os
 
-from .places import Places
+from .paths import Places
 
 __all__ = ["has_words", "last_words", "last_write", "list_logs"]
 

@@ -10,10 +10,10 @@ import os
 import ssl
 import typing as t
 
-from .._contract.order import NewFile
+from .._contract.change_request import NewFile
 from .attributes import carry
 from .errors import MasterError, explain
-from .files import loads_together, regular_file
+from .file_facts import loads_together, regular_file
 
 __all__ = [
     "Staged",

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._argv import flag_values, last_value
-from .files import read_regular
+from .._command_line import flag_values, last_value
+from .file_facts import read_regular
 from .kubelet import drop_ins
-from .places import Places
+from .paths import Places
 from .process import Process
 
 __all__ = ["kubelet_client_ca"]

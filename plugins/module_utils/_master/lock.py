@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from .errors import MasterError, explain
-from .places import Places
+from .paths import Places
 
 __all__ = ["exclusive", "wait_until_free"]
 

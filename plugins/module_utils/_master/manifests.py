@@ -10,11 +10,11 @@ import re
 import stat
 import typing as t
 
-from .._argv import flag_values
+from .._command_line import flag_values
 from .._contract.observation import Manifest, Sibling
 from .errors import MasterError, explain
-from .files import LIMIT, checksum, read_regular
-from .places import Places
+from .file_facts import LIMIT, checksum, read_regular
+from .paths import Places
 
 __all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings", "wanted_files"]
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._argv import flag_values, last_value
+from .._command_line import flag_values, last_value
 from .._contract.journal import read_journal
 from .._contract.network import Network
 from .._contract.observation import Manifest, Probe
 from .api import Answer, Api
-from .files import read_regular
-from .login import AGGREGATOR, login_as, pair_of
-from .places import Places
+from .api_user import AGGREGATOR, login_as, pair_of
+from .file_facts import read_regular
+from .manifest_facts import read_stated
+from .paths import Places
 from .process import Process
-from .proxies import egress_of, pod_networks, proxy_environment
-from .reach import answering_apiservice, nodes_names, routers_of_node, try_service_address
+from .proxy_settings import egress_of, pod_networks, proxy_environment
 from .routing import can_see_traces
-from .stated import read_stated
+from .service_reach import answering_apiservice, nodes_names, routers_of_node, try_service_address
 
 __all__ = ["look_around", "routes_itself"]
 

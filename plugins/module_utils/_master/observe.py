@@ -9,22 +9,22 @@ import os
 import time
 import typing as t
 
+from .._contract.change_request import Reading
 from .._contract.network import Network
 from .._contract.observation import FORMAT, Identity, Observation, ObservedFile, ObservedProcess, ObservedUser, Pending
-from .._contract.order import Reading
 from . import manifests
+from .api_user import pair_of
 from .backup import read_pending
 from .errors import MasterError
-from .files import describe_file, loads_together
+from .file_facts import describe_file, loads_together
 from .kubelet import observe_kubelets
 from .kubelet_ca import kubelet_client_ca
 from .lock import wait_until_free
-from .login import pair_of
 from .network import look_around
-from .places import Places
+from .paths import Places
 from .probe import ask
 from .process import Process, endpoint, find_apiserver, list_processes, mounts_of, started_at
-from .reading import readable_files, user_of
+from .readability import readable_files, user_of
 from .routing import service_routing_evidence
 
 __all__ = ["observe"]

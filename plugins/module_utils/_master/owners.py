@@ -10,7 +10,7 @@ import os
 import pwd
 import typing as t
 
-from .._contract.order import NewFile, Order
+from .._contract.change_request import NewFile, Order
 from .errors import MasterError
 
 __all__ = ["with_numbers"]

@@ -17,11 +17,11 @@ from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .._contract.prune import Published, Taken, Watched
 from .._published import CA, NAMES, blocks_of, names_of, names_text, without_blocks
+from .aggregation import CONFIG_MAP
 from .api import Answer, Api
 from .asking import api_of, login_of
 from .endpoints import addresses_of_service
 from .errors import MasterError
-from .layer import CONFIG_MAP
 
 __all__ = ["PRUNER", "look", "take_out", "watch"]
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 
+from .._contract.change_result import Recovered
 from .._contract.journal import ChangeNote, SavedFile
-from .._contract.outcome import Recovered
 from . import install
 from .backup import Backup, prepare, put_aside_unreadable, read_pending
-from .files import checksum, loads_together, read_regular
+from .file_facts import checksum, loads_together, read_regular
 from .lock import exclusive
-from .places import Places
-from .serving import Expectation, complaint, expected_by, wait_until_serving
-from .way_back import WayBack, go_back, noted_process, text_now
+from .paths import Places
+from .readiness import Expectation, complaint, expected_by, wait_until_serving
+from .rollback import WayBack, go_back, noted_process, text_now
 
 __all__ = ["recover"]
 

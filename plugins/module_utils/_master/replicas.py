@@ -13,11 +13,11 @@ import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
+from .._contract.aggregation_observation import ApiService
 from .._contract.cluster import Replica
-from .._contract.survey import ApiService
 from .api import Api
+from .api_user import Login
 from .endpoints import Endpoint, endpoints_of
-from .login import Login
 
 __all__ = ["ask_replicas"]
 

@@ -21,15 +21,15 @@ import threading
 import time
 import typing as t
 
-from .._argv import flag_values, last_value
+from .._command_line import flag_values, last_value
 from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .._contract.smoke import Asked, Begun, Caller, Ended
+from .aggregation import CONFIG_MAP, dial
 from .api import Api
 from .asking import api_of, login_of
 from .detached import Tell, start_detached
 from .errors import MasterError
-from .layer import CONFIG_MAP, dial
 from .smoke_objects import Place, group_of, register, remove, sweep
 from .smoke_server import Published, SmokeServer
 

@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.keys import why_unusable
 from .._pki.lifetime import RenewBefore, iso
-from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
-from .change import FILE_FLAGS, decide_change, why_not_reloaded
+from .apiserver_flags import Flags, wanted_flags
+from .client_certificate import PairVerdict, controller_pair, judge_pairs, needing_pair
 from .errors import HostError, PlanError, about_host
-from .flags import Flags, wanted_flags
-from .kubelet import refuse_unread, unread_warning
+from .host_change import FILE_FLAGS, decide_change, why_not_reloaded
+from .kubelet_refusal import refuse_unread, unread_warning
 from .master import Master
 from .membership import client_keys, refuse_folder_of_another, refuse_several_clusters, refuse_unknown
 from .names import names_for
-from .pair import PairVerdict, controller_pair, judge_pairs, needing_pair
 from .proof import unproven
-from .separate import separated, users_of
+from .separate_files import separated, users_of
 from .server_user import can_read, server_user
-from .wish import AGGREGATION_FLAGS, Wish
+from .signer import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
+from .spec import AGGREGATION_FLAGS, Wish
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
 

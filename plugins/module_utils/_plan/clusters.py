@@ -28,7 +28,7 @@ from .errors import HostError, PlanError, about_host
 from .master import Master, read_master
 from .membership import is_of_another_cluster
 from .result import ClusterResult, HostResult, PlanResult
-from .wish import Wish
+from .spec import Wish
 
 __all__ = ["SHORTEST_WAIT", "ClusterSettings", "Report", "plan_clusters"]
 

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from .._argv import same_value
+from .._command_line import same_value
 from .._contract.observation import Observation, ObservedFile, Probe
 from .._manifest.api_objects import api_objects
 from .._manifest.errors import ManifestError
@@ -18,7 +18,7 @@ from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .errors import PlanError
-from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
+from .spec import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
 
 __all__ = ["NO_API_OBJECTS_FROM", "Master", "Seen", "read_master"]
 

@@ -10,7 +10,7 @@ import typing as t
 from .._pki.folder import CLIENT_CAS, PkiFolder
 from .errors import HostError, PlanError
 from .master import Master
-from .wish import Wish
+from .spec import Wish
 
 __all__ = [
     "client_keys",

@@ -25,7 +25,7 @@ from .._pki.lifetime import RenewBefore
 from .._shown import printable
 from .errors import HostError, PlanError
 from .master import Master, Seen
-from .wish import DEFAULT_COMMON_NAME, Wish
+from .spec import DEFAULT_COMMON_NAME, Wish
 
 __all__ = [
     "NAMES_FLAG",

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .._argv import flag_values, last_value
+from .._command_line import flag_values, last_value
 from .._contract.network import DIRECT, NO_SELECTION, UNKNOWN
-from .._manifest.environment import read_environment
-from .._proxy import PROXY_VARIABLES, Proxying, read_proxying
+from .._manifest.container_environment import read_environment
+from .._proxy_variables import PROXY_VARIABLES, Proxying, read_proxying
 from .master import Master
 
 __all__ = ["manifest_proxying", "pods_of", "running_proxying", "services_of", "tunnel_of", "unread_environment"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._argv import flag_that_differs
+from .._command_line import flag_that_differs
 from .master import Master
 
 __all__ = ["unproven"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._contract.network import Network
-from .._proxy import Proxying
+from .._proxy_variables import Proxying
 from .master import Master
 from .network import manifest_proxying, pods_of, services_of, tunnel_of, unread_environment
-from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, Wish
+from .spec import AGGREGATION_FLAGS, ROUTING_FLAG, Wish
 
 __all__ = ["Routing", "decide_routing"]
 

@@ -16,8 +16,8 @@ from .._plan.errors import HostError, PlanError
 from .._plan.membership import refuse_several_clusters
 from .._published import blocks_of, names_of
 from .._shown import printable
-from .._verify.judge import Seen
-from .._verify.view import describe, subject_of
+from .._verify.master_view import describe, subject_of
+from .._verify.verdict import Seen
 from .use import Use, read_use
 
 __all__ = ["Decision", "decide", "longest_wait", "read_uses"]

@@ -10,15 +10,15 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from .._argv import last_value
-from .._contract.survey import Survey
+from .._command_line import last_value
+from .._contract.aggregation_observation import Survey
 from .._pki.certificate import Certificate
 from .._plan.errors import HostError, PlanError, about_host
 from .._plan.master import Master
 from .._plan.master import Seen as SeenFile
 from .._plan.names import read_list
 from .._shown import Shell
-from .._verify.view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, read_view, subject_of
+from .._verify.master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, read_view, subject_of
 
 __all__ = ["RELOAD_SECONDS", "Use", "read_use"]
 
@@ -105,7 +105,7 @@ def _address(view: View) -> str:
 
 
 def _changed(seen: SeenFile) -> float:
-    """When a file was last written, renamed or linked; see stamp() in _master/files.py."""
+    """When a file was last written, renamed or linked; see stamp() in _master/file_facts.py."""
     return max(int(part) for part in seen.facts["stamp"].split(":")[2:]) / 1e9
 
 

@@ -9,8 +9,8 @@ import textwrap
 import typing as t
 
 from .._shown import printable
-from .judge import Verdict
-from .model import AT_RISK, BROKEN, SEVERITIES, UNTIDY, WILL_BREAK, Finding
+from .finding import AT_RISK, BROKEN, SEVERITIES, UNTIDY, WILL_BREAK, Finding
+from .verdict import Verdict
 
 __all__ = ["Line", "headline", "table"]
 

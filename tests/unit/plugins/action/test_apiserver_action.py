@@ -20,10 +20,13 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
+    NewFile,
+    read_order,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers

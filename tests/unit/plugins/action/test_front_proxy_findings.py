@@ -14,7 +14,7 @@ import pytest
 from ansible.playbook.task import Task
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._command_line import (
     BOOLEAN_FLAGS,
     flag_that_differs,
     flag_values,

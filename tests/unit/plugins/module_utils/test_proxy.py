@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._proxy import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._proxy_variables import (
     HIDDEN,
     read_proxying,
     without_credentials,

@@ -12,8 +12,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, lock
 from ansible_collections.kubeops.aggregation_layer.plugins.modules import apiserver
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support

@@ -14,12 +14,15 @@ import os
 import re
 import typing as t
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    Survey,
+    read_survey,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import Survey, read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen, judge
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (

@@ -10,15 +10,15 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract import (
+    aggregation_observation,
+    change_request,
+    change_result,
     credentials,
     journal,
     observation,
-    order,
-    outcome,
     prune,
     readers,
     smoke,
-    survey,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
@@ -32,9 +32,9 @@ JSON = st.recursive(
 )
 READ: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
     "observation": observation.read_observation,
-    "survey": survey.read_survey,
-    "outcome": outcome.read_outcome,
-    "recovered": outcome.read_recovered,
+    "survey": aggregation_observation.read_survey,
+    "outcome": change_result.read_outcome,
+    "recovered": change_result.read_recovered,
     "begun": smoke.read_begun,
     "asked": smoke.read_asked,
     "ended": smoke.read_ended,
@@ -65,7 +65,9 @@ def known(reader: t.Any) -> t.Set[str]:
     return set(cells["fields"]) | (known(cells["within"]) if cells["within"] else set())
 
 
-@pytest.mark.parametrize("module", [credentials, journal, observation, order, outcome, prune, smoke, survey])
+@pytest.mark.parametrize(
+    "module", [credentials, journal, observation, change_request, change_result, prune, smoke, aggregation_observation]
+)
 def test_every_record_has_a_reader_for_each_of_its_keys(module: t.Any) -> None:
     """The annotation of a reader says of which type it is: ``Reader[Probe]``."""
     made = {
@@ -109,8 +111,8 @@ def test_json_that_is_too_deep_or_too_large() -> None:
 
 
 def test_an_order_comes_back_as_it_was_written() -> None:
-    file = order.NewFile("/x", b"c\n", 0o640, 7, 8, "root", None, "1:2:3:4")
-    given_ = order.Order(
+    file = change_request.NewFile("/x", b"c\n", 0o640, 7, 8, "root", None, "1:2:3:4")
+    given_ = change_request.Order(
         *("/m", "0" * 64, "text"),
         (file,),
         *(None, "/c", "/k"),
@@ -118,9 +120,9 @@ def test_an_order_comes_back_as_it_was_written() -> None:
         *("U", "G", "p", "c"),
         *(1.0, 2.0),
     )
-    assert order.read_order(order.write_order(given_)) == given_
+    assert change_request.read_order(change_request.write_order(given_)) == given_
     with pytest.raises(ContractError, match="bundle is missing"):
-        order.read_order(json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None}))
+        change_request.read_order(json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None}))
 
 
 def test_a_refusal_does_not_quote_a_secret() -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.environment import read_environment
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.container_environment import (
+    read_environment,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod
 
 POD = """\

@@ -11,9 +11,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, serving
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile, Order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, readiness
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
@@ -81,6 +81,6 @@ def cut_off(live: Live, text: str, **more: t.Any) -> None:
         live.sandbox.places,
         staged=staged,
         manifest=live.sandbox.places.real(support.MANIFEST),
-        note=change_module._note(order, text, serving.running(BEFORE, live.sandbox.places)),
+        note=change_module._note(order, text, readiness.running(BEFORE, live.sandbox.places)),
     )
     install.put_all(staged)

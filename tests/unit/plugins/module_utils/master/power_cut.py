@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 __all__ = ["can_run", "lines"]

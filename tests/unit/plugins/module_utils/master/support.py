@@ -14,15 +14,15 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile, Order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.journal import ChangeNote
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import (
     checksum,
     describe_file,
     loads_together,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 PKI = "/etc/kubernetes/pki"

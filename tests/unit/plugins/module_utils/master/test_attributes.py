@@ -13,11 +13,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import attributes, install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.attributes import ACL, carried_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 

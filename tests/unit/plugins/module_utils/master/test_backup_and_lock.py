@@ -15,11 +15,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import backup as backups
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, lock
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, read_pending
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support

@@ -15,10 +15,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, read_order
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
+    NewFile,
+    read_order,
+)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
@@ -212,7 +215,7 @@ class TestRefused:
 SCRIPT = """
 import os, subprocess, sys
 from pathlib import Path
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as module, install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, apply as module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import read_pending
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import faults, support

@@ -10,11 +10,13 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import ApiService
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import around, claims
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    ApiService,
+)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import claims, cluster_state
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import Login
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.endpoints import endpoints_of
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.replicas import ask_replicas
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
@@ -210,11 +212,11 @@ def test_nobody_elses_credentials_are_shown_to_endpoints() -> None:
 def test_the_version_of_kubeadms_configuration(text: t.Optional[str], version: t.Optional[str]) -> None:
     path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
     data = {} if text is None else {"ClusterConfiguration": text}
-    assert around.read_kubeadm_config(answers({path: {"data": data}})) == version
+    assert cluster_state.read_kubeadm_config(answers({path: {"data": data}})) == version
 
 
 def test_a_cluster_without_kubeadm() -> None:
-    assert around.read_kubeadm_config(answers({})) is None
+    assert cluster_state.read_kubeadm_config(answers({})) is None
 
 
 def test_namespaces_that_do_not_end() -> None:
@@ -231,11 +233,11 @@ def test_namespaces_that_do_not_end() -> None:
         namespace("c", "NamespaceContentRemaining", "True"),
         {"metadata": {"name": "d"}},
     ]
-    found = around.read_stuck(
+    found = cluster_state.read_stuck(
         answers({"/api/v1/namespaces?fieldSelector=status.phase%3DTerminating": {"items": items}})
     )
     assert found == [{"namespace": "a", "since": "2026-01-02T03:04:05Z", "message": "Discovery failed"}]
-    assert around.read_stuck(answers({})) == []
+    assert cluster_state.read_stuck(answers({})) == []
 
 
 def test_apis_that_could_not_be_discovered() -> None:
@@ -251,6 +253,6 @@ def test_apis_that_could_not_be_discovered() -> None:
         asked.append(accept)
         return Answer(200, json.dumps({"items": groups}), None)
 
-    assert around.read_stale(get) == ["a.b/v1"] and "as=APIGroupDiscoveryList" in asked[0]
+    assert cluster_state.read_stale(get) == ["a.b/v1"] and "as=APIGroupDiscoveryList" in asked[0]
     # a server before 1.26 tells something else
-    assert around.read_stale(answers({"/apis": {"kind": "APIGroupList", "groups": []}})) == []
+    assert cluster_state.read_stale(answers({"/apis": {"kind": "APIGroupList", "groups": []}})) == []

@@ -12,21 +12,21 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import (
     install,
+    readiness,
     recovery,
-    serving,
-    way_back,
+    rollback,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import (
     Backup,
     prepare,
     read_pending,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.readiness import Waited
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.serving import Waited
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.living import (
     BAD_TEXT,
@@ -75,7 +75,7 @@ def test_a_cut_off_change_is_not_waited_for_as_long_as_a_new_one(live: Live, mon
     note = read_pending(live.sandbox.places)
     monkeypatch.setattr(recovery, "_PATIENCE", 7.0)
     assert note and note["wait"] > 7
-    for module in (recovery, way_back):
+    for module in (recovery, rollback):
         monkeypatch.setattr(module, "wait_until_serving", wait)
     assert recover(live.sandbox.places, 5)["recovered"] == "rolled back"
     assert waited == [7.0, note["wait"]]
@@ -111,7 +111,7 @@ def test_going_back_that_was_cut_off_hears_it_too(live: Live, monkeypatch: pytes
     note = read_pending(live.sandbox.places)
     assert note
     backup = Backup(live.sandbox.places, note)
-    assert way_back._end_first(backup, live.sandbox.places)
+    assert rollback._end_first(backup, live.sandbox.places)
     backup.restore(backup.entries)
     assert recover(live.sandbox.places, 5)["recovered"] == "rolled back"
     assert live.kubelet.texts == [BEFORE, ANNOTATED, BEFORE]
@@ -138,10 +138,10 @@ def test_where_no_kubelet_acts_the_old_server_goes_on(live: Live) -> None:
 
 
 def test_a_server_of_before_is_not_one_that_was_started_since(live: Live) -> None:
-    expected = serving.Expectation({}, None, None, None, BEFORE, "kube-system_kube-apiserver", "kube-apiserver")
-    assert serving.wait_until_serving(expected, live.sandbox.places, 5).serving
-    later = expected._replace(not_before=serving.ticks_now() + 1)
-    outcome = serving.wait_until_serving(later, live.sandbox.places, 0.3)
+    expected = readiness.Expectation({}, None, None, None, BEFORE, "kube-system_kube-apiserver", "kube-apiserver")
+    assert readiness.wait_until_serving(expected, live.sandbox.places, 5).serving
+    later = expected._replace(not_before=readiness.ticks_now() + 1)
+    outcome = readiness.wait_until_serving(later, live.sandbox.places, 0.3)
     assert not outcome.serving and "from before the old state came back is still running" in outcome.reason
 
 
@@ -154,7 +154,7 @@ def test_whoever_recovers_waits_for_the_server(live: Live, cut: str) -> None:
     prepare(live.sandbox.places)
     staged = live.sandbox.stage(*order.files)
     known = change_module._known_client_ca(order, live.sandbox.places)
-    note = change_module._note(order, BEFORE, serving.running(BEFORE, live.sandbox.places), known)
+    note = change_module._note(order, BEFORE, readiness.running(BEFORE, live.sandbox.places), known)
     Backup.begin(live.sandbox.places, staged=staged, manifest=None, note=note)
     install.discard(staged)
     if cut == "another client CA":

@@ -13,15 +13,15 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import (
     Backup,
     prepare,
     read_pending,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import power_cut, support

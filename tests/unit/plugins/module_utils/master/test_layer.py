@@ -10,10 +10,10 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import layer
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import aggregation
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Api, load_pair
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import Login
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
 MADE = support.generation("new")
@@ -44,17 +44,17 @@ def test_no_more_is_read_than_is_wanted(server: machine.Server) -> None:
 
 
 def test_a_service_answers_if_one_of_its_ports_does(server: machine.Server, silent: int) -> None:
-    assert layer._dial_one_of([["127.0.0.1", silent], ["127.0.0.2", silent], ["127.0.0.1", server.port]]) is None
-    assert "ConnectionRefusedError" in str(layer._dial_one_of([["127.0.0.1", silent]]))
-    assert layer._dial_one_of([]) is None
+    assert aggregation._dial_one_of([["127.0.0.1", silent], ["127.0.0.2", silent], ["127.0.0.1", server.port]]) is None
+    assert "ConnectionRefusedError" in str(aggregation._dial_one_of([["127.0.0.1", silent]]))
+    assert aggregation._dial_one_of([]) is None
 
 
 def test_a_pair_that_is_gone_is_said(silent: int) -> None:
     gone = Login("nobody", "/none/crt", "/none/key")
-    found = layer.read_layer("127.0.0.1", silent, gone, dial_kubernetes=False)
+    found = aggregation.read_layer("127.0.0.1", silent, gone, dial_kubernetes=False)
     assert found["error"] == "the pair does not load (FileNotFoundError)" and found["published"] is None
     each: t.Any = {"group": "a.b", "version": "v1", "service": {"namespace": "a", "name": "b", "port": 1}}
-    assert layer._Reader("127.0.0.1", silent, gone).service(each, silent=True, aggregator=gone)["status"] is None
+    assert aggregation._Reader("127.0.0.1", silent, gone).service(each, silent=True, aggregator=gone)["status"] is None
 
 
 def test_a_python_that_keeps_nothing_in_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

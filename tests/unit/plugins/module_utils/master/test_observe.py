@@ -13,21 +13,21 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import checksum
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import checksum
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.lock import exclusive
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifests import (
     candidate_files,
     list_siblings,
     wanted_files,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from hypothesis import given, settings
 from hypothesis import strategies as st

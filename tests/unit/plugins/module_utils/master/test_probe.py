@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import probe
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Api
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login, pair_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import Login, pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.probe import Pair, ask
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from hypothesis import given, settings

@@ -18,7 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     UNKNOWN,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.proxies import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.proxy_settings import (
     egress_of,
     pod_networks,
     proxy_environment,

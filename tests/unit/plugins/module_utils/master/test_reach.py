@@ -14,16 +14,12 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.journal import write_journal
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.network import network_reader
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import (
-    network,
-    reach,
-    routing,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import network, routing, service_reach
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import checksum
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import checksum
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.reach import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.service_reach import (
     answering_apiservice,
     nodes_names,
     routers_of_node,
@@ -150,7 +146,7 @@ def test_an_apiservice_that_answers(spec: t.Any, answers: bool, found: t.Optiona
 )
 def test_the_first_address(argv: t.Sequence[str], wanted: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: t.List[str] = []
-    monkeypatch.setattr(reach, "dial", lambda host, dummy: tried.append(host) or "refused")
+    monkeypatch.setattr(service_reach, "dial", lambda host, dummy: tried.append(host) or "refused")
     assert service_range(argv) == wanted
     assert try_service_address(argv) == {"address": address, "error": "refused"}
     assert len(tried) == 3 and len(set(tried)) == 1
@@ -159,12 +155,12 @@ def test_the_first_address(argv: t.Sequence[str], wanted: str, address: str, mon
 
 def test_a_master_that_is_away_is_not_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["timed out", None])
-    monkeypatch.setattr(reach, "dial", lambda *dummy: next(answers))
-    monkeypatch.setattr(reach, "offered_client_cas", lambda *dummy: {"names": ["x"], "error": None})
+    monkeypatch.setattr(service_reach, "dial", lambda *dummy: next(answers))
+    monkeypatch.setattr(service_reach, "offered_client_cas", lambda *dummy: {"names": ["x"], "error": None})
     found = try_service_address([])
     assert found is not None and found["error"] is None
-    monkeypatch.setattr(reach, "dial", lambda *dummy: None)
-    monkeypatch.setattr(reach, "offered_client_cas", lambda *dummy: {"names": [], "error": None})
+    monkeypatch.setattr(service_reach, "dial", lambda *dummy: None)
+    monkeypatch.setattr(service_reach, "offered_client_cas", lambda *dummy: {"names": [], "error": None})
     found = try_service_address([])
     assert found is not None and "no kube-apiserver" in str(found["error"])
 

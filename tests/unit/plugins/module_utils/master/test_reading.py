@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import Reading
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.reading import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import Reading
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.readability import (
     readable_files,
     user_of,
 )

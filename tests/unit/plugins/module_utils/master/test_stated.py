@@ -10,7 +10,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.stated import read_stated
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifest_facts import read_stated
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st

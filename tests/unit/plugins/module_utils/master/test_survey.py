@@ -10,10 +10,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import survey as surveying
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe_aggregation as surveying
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.kubelet_ca import kubelet_client_ca
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     key_pem,

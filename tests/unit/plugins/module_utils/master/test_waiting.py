@@ -13,12 +13,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import (
-    install,
-    serving,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, readiness
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master.living import (
     BAD_TEXT,
@@ -115,7 +112,7 @@ def test_a_log_that_is_there_before_its_process_is_no_start_that_died(live: Live
 
 
 def test_it_dies_without_a_word(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_SILENT", 0.5)
+    monkeypatch.setattr(readiness, "_SILENT", 0.5)
     state = live.sandbox.state()
     text = BAD_TEXT.replace("--no-such-flag", "--no-such-words")
     result = change(live.order(NEW, text, wait=60), live.sandbox.places)
@@ -132,7 +129,7 @@ def test_the_last_words_are_not_those_of_the_old_server(live: Live) -> None:
 
 
 def test_too_few_starts_are_waited_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_STARTS", 7)
+    monkeypatch.setattr(readiness, "_STARTS", 7)
     state = live.sandbox.state()
     result = change(live.order(NEW, BAD_TEXT, wait=1.2), live.sandbox.places)
     assert "after 1 s no kube-apiserver is running." in result["msg"]
@@ -204,12 +201,12 @@ def test_where_nobody_may_ask_it_must_answer_for_a_while(live: Live) -> None:
     live.server.ready = 403
     result = change(live.order(NEW, GOOD), live.sandbox.places)
     assert not result.get("failed") and not result["probe"]["ready"]
-    assert result["seconds"] >= serving._UNTOLD
+    assert result["seconds"] >= readiness._UNTOLD
 
 
 def test_an_answer_that_does_not_tell_is_not_enough(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     live.server.ready = 403
-    monkeypatch.setattr(serving, "_UNTOLD", 60.0)
+    monkeypatch.setattr(readiness, "_UNTOLD", 60.0)
     live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
     result = change(live.order(NEW, GOOD, wait=2), live.sandbox.places)
     assert result["rolled_back"] and "it answers, but does not say whether it is ready" in result["msg"]
@@ -218,14 +215,14 @@ def test_an_answer_that_does_not_tell_is_not_enough(live: Live, monkeypatch: pyt
 def test_nobody_thought_of_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong while waiting: the way back stays open."""
     state = live.sandbox.state()
-    real = serving.ask
+    real = readiness.ask
 
     def ask(*arguments: t.Any) -> t.Any:
         if live.sandbox.path(support.MANIFEST).read_text() == GOOD:
             raise RuntimeError("surprise")
         return real(*arguments)
 
-    monkeypatch.setattr(serving, "ask", ask)
+    monkeypatch.setattr(readiness, "ask", ask)
     result = change(live.order(NEW, GOOD, wait=1), live.sandbox.places)
     assert result["rolled_back"] and "it cannot be looked at (RuntimeError: surprise)" in result["msg"]
     check_old(live, state)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import containerlog, routing
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import (
     Process,
     endpoint,

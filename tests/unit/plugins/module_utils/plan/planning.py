@@ -20,14 +20,14 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.fol
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import RenewBefore
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import FileWish, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import (
     ClusterSettings,
     Report,
     plan_clusters,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import FileWish, decide_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import NOW, YEAR
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FOLDER,

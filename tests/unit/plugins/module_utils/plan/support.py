@@ -12,7 +12,7 @@ import typing as t
 import zlib
 from dataclasses import dataclass, field
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import flag_values, last_value
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._command_line import flag_values, last_value
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import (
@@ -32,7 +32,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import MasterChange
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import read_list
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (

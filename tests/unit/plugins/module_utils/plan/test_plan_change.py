@@ -9,18 +9,24 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import Order, write_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
+    Order,
+    write_order,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
     ANNOTATION,
     FileWish,
     MasterChange,
     decide_change,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import (
+    build_order,
+    show_change,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     make_ca,

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,

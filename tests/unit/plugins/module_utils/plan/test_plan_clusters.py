@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
     folder,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import (
     refuse_unread,
     unread,
     unread_warning,

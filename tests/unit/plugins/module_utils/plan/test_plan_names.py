@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for, read_list
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,

@@ -10,7 +10,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import (
     certificates,

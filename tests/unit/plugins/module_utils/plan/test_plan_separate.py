@@ -10,8 +10,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import FILE_NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.apiserver_flags import FILE_NAMES
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     cluster_ca,

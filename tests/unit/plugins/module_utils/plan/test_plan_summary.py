@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import PlanResult, TaskResults
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     make_ca,

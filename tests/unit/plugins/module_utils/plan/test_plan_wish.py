@@ -9,13 +9,13 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import (
     read_flags,
     read_settings,
     read_timeout,
     read_wish,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import (
     Wish,
     check_release,
     parse_release,

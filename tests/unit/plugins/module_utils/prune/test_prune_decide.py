@@ -18,7 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.d
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.use import Use
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._published import CA, NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     cluster_ca,

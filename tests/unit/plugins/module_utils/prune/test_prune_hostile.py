@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
+    read_survey,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.prune import read_published
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     decide,
@@ -18,7 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.d
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.told import as_result, diff, summary
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._published import CA, NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.contract import (
     test_generated_answers as generated,
 )

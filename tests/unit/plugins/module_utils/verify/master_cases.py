@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import serialization
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,

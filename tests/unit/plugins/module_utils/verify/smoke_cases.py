@@ -14,8 +14,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     Caller,
     Ended,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     Extension,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, bundle_text
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import subject_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import subject_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen, Verdict, judge
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, FakeMaster
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.causes import decode
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Verdict
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.apiservice_errors import decode
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Verdict
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     make_ca,
     make_leaf,

@@ -12,8 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.explained import without_symptoms
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import (
     AT_RISK,
     BROKEN,
     UNTIDY,
@@ -21,6 +20,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
     Kind,
     finding,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.symptoms import without_symptoms
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     cluster_ca,
     leaf_of,

@@ -9,11 +9,14 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.apiservice_errors import (
+    decode,
+    message_of,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.causes import decode, message_of
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,

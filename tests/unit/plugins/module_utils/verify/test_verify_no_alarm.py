@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import quiet, serialization, x509
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import View
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import View
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.smoke import Asked
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
