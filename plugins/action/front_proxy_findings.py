@@ -24,7 +24,11 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown i
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen, Verdict, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
+    ObservedMaster,
+    Verdict,
+    judge_clusters,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
@@ -38,7 +42,9 @@ _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
 _COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
-def _seen(name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool) -> Seen:
+def _seen(
+    name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool
+) -> ObservedMaster:
     seen = read_seen(name, variables, arguments["observed_var"], active=active)
     return replace(seen, smoke=read_smoke(variables, arguments)) if seen.facts else seen
 
@@ -133,7 +139,7 @@ class ActionModule(ActionBase):
         names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
         seen = [_seen(name, hostvars[name], arguments, name in active) for name in names if name in hostvars]
         command = _command(variables, arguments["pattern"], load_extra_vars(self._loader))
-        verdict = judge(seen, command=command, target_release=arguments["target_release"])
+        verdict = judge_clusters(seen, command=command, target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = _failing(verdict, arguments["fail_on"], active)
         result: dict[str, t.Any] = {

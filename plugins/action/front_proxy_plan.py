@@ -16,11 +16,14 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.fol
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_settings, read_wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import (
+    read_cluster_spec,
+    read_front_proxy_spec,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import (
-    leak,
+    setting_that_leaks_secrets,
     signs_as_another,
     unfit_strategy,
 )
@@ -50,27 +53,27 @@ def _report(
             f"{name} failed earlier in this run; mend that, or leave it out with --limit '!{name}', and run again."
         )
     # the option spec of the task that looked: it has never been on a master
-    spec = found.get("spec") or {}
-    facts = wish = settings = None
+    variables_told = found.get("spec") or {}
+    facts = spec = cluster_spec = None
     if found and not failure:
         try:
             facts = read_observation(found)
-            if spec:
-                wish, settings = read_wish(spec), read_settings(spec)
+            if variables_told:
+                spec, cluster_spec = read_front_proxy_spec(variables_told), read_cluster_spec(variables_told)
         except ContractError as error:
             failure = f"What was registered for {name} is no result of apiserver_info of this release ({error})."
         except PlanError as error:
             facts, failure = None, str(error)
     return Report(
         name=name,
-        cluster=str(spec.get("cluster") or variables.get(_CLUSTER) or ""),
+        cluster=str(variables_told.get("cluster") or variables.get(_CLUSTER) or ""),
         # one that failed is no longer active, and stops its cluster all the same; an active one that was not observed
         # has no part in this call of the role, which is in a rescue
         targeted=(active and fresh) or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",
-        wish=wish,
-        settings=settings,
+        spec=spec,
+        cluster_spec=cluster_spec,
     )
 
 
@@ -113,7 +116,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         looked = {result["item"]: result for result in arguments["looked"] if result.get("item")}
         members = dict.fromkeys([*arguments["members"], *variables["ansible_play_hosts_all"]])
-        problem = leak() or unfit_strategy(self._task)
+        problem = setting_that_leaks_secrets() or unfit_strategy(self._task)
         try:
             require()
             if problem:

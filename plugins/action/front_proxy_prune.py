@@ -33,7 +33,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown i
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.published_checks import (
     NAMESPACE_AND_NAME,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (
@@ -60,12 +60,12 @@ class _Cluster:
     process: t.Mapping[str, t.Any]
 
 
-def _reads_the_api(seen: Seen) -> bool:
+def _reads_the_api(seen: ObservedMaster) -> bool:
     layer = seen.facts["layer"] if seen.facts else None
     return bool(layer and layer["published"] is not None)
 
 
-def _why_unread(seen: Seen) -> str:
+def _why_unread(seen: ObservedMaster) -> str:
     layer = seen.facts["layer"] if seen.facts else None
     return f"{seen.name}: {(layer and layer['error']) or 'no pair to ask with'}"
 

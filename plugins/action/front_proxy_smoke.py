@@ -10,8 +10,8 @@ import typing as t
 from datetime import timedelta
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    Survey,
-    read_survey,
+    AggregationObservation,
+    read_aggregation_observation,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke_objects import (
@@ -41,7 +41,7 @@ class _Member(t.NamedTuple):
     """A master that could be looked at. cluster: as the variables of its host say; seen: what was seen of it."""
 
     cluster: str
-    seen: Survey
+    seen: AggregationObservation
 
 
 def _member(registered: t.Any) -> _Member | None:
@@ -49,12 +49,12 @@ def _member(registered: t.Any) -> _Member | None:
     if not found or found.get("failed") or found.get("unreachable"):
         return None
     try:
-        return _Member(str((found.get("spec") or {}).get("cluster") or ""), read_survey(found))
+        return _Member(str((found.get("spec") or {}).get("cluster") or ""), read_aggregation_observation(found))
     except ContractError:
         return None
 
 
-def _reads_the_api(seen: Survey) -> bool:
+def _reads_the_api(seen: AggregationObservation) -> bool:
     return bool(seen["process"] and seen["layer"] and seen["layer"]["published"] is not None)
 
 

@@ -227,11 +227,13 @@ backup:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
+    read_change_request,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
@@ -268,14 +270,14 @@ def main() -> None:
     )
     if module.check_mode or (module.params["order"] is None and not module.params["recover"]):
         module.fail_json(msg="This module does its work through its action plugin; call it from a task, not directly.")
-    places = Places(module.params["root"])
+    host_paths = HostPaths(module.params["root"])
     result: t.Mapping[str, t.Any]
     try:
         if module.params["recover"]:
-            result = run_detached(lambda: recover(places, module.params["lock_timeout"]))
+            result = run_detached(lambda: recover(host_paths, module.params["lock_timeout"]))
         else:
-            order = with_numbers(read_order(module.params["order"]))
-            result = run_detached(lambda: change(order, places))
+            request = with_numbers(read_change_request(module.params["order"]))
+            result = run_detached(lambda: change(request, host_paths))
     except UserError as error:
         module.fail_json(msg=str(error))
     if result.get("failed"):

@@ -233,7 +233,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import access, lifetime
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaWish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaSpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -281,7 +281,7 @@ def request_from(params: t.Mapping[str, t.Any]) -> CaRequest:
         certificate_path=params["certificate_path"],
         privatekey_path=params["privatekey_path"],
         passphrase=params["passphrase"],
-        wish=CaWish(
+        spec=CaSpec(
             subject=Subject.of(**subject),
             key=KeySpec.of(kind=params["type"] or "RSA", size=params["size"], curve=params["curve"]),
             validity=lifetime.parse_duration(params["validity"], what="validity"),

@@ -255,7 +255,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import access, lifetime
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientWish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientSpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client_files import (
     ClientRequest,
     ensure_client,
@@ -305,7 +305,7 @@ def request_from(params: t.Mapping[str, t.Any]) -> ClientRequest:
         ca_certificate_path=params["ca_certificate_path"],
         ca_privatekey_path=params["ca_privatekey_path"],
         ca_passphrase=params["ca_passphrase"],
-        wish=ClientWish.of(
+        spec=ClientSpec.of(
             subject=Subject.of(common_name=params["common_name"], **(params["subject"] or {})),
             renew_before=lifetime.RenewBefore.parse(params["renew_before"]),
             allowed_names=params["allowed_names"],

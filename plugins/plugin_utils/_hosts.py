@@ -69,8 +69,8 @@ def find_pattern(variables: t.Mapping[str, t.Any], loader: t.Any) -> str:
                 )
         return group
     if len(own) > 1:
-        wishes = ", ".join(f"{pattern} for {name}" for pattern, name in own.items())
-        raise PlanError(f"{_VARIABLE} is {wishes}; {_SET_IT}.")
+        specs = ", ".join(f"{pattern} for {name}" for pattern, name in own.items())
+        raise PlanError(f"{_VARIABLE} is {specs}; {_SET_IT}.")
     if not own:
         raise PlanError(f"The inventory has none of the groups {', '.join(GROUPS)}; {_SET_IT}.")
     return next(iter(own))

@@ -31,11 +31,11 @@ __all__ = [
     "Behind",
     "Dialled",
     "Handshake",
-    "Layer",
+    "AggregationState",
     "Pod",
     "ServiceReference",
-    "Survey",
-    "read_survey",
+    "AggregationObservation",
+    "read_aggregation_observation",
 ]
 
 #: What kube-apiserver writes into the ConfigMap extension-apiserver-authentication
@@ -134,7 +134,7 @@ class Dialled(t.TypedDict):
     error: t.Optional[str]
 
 
-class Layer(t.TypedDict):
+class AggregationState(t.TypedDict):
     """What the running server told of the aggregation layer; see `_master/aggregation.py`.
 
     providers: Services of products that can serve APIs of metrics; stuck: namespaces that do not end; stale: the
@@ -157,7 +157,7 @@ class Layer(t.TypedDict):
     kubeadm_config: t.Optional[str]
 
 
-class Survey(Observation):
+class AggregationObservation(Observation):
     """An observation, and more. What each key means stands in the documentation of aggregation_layer_info."""
 
     ca_key_fits: t.List[str]
@@ -165,7 +165,7 @@ class Survey(Observation):
     key_fits: t.Dict[str, t.List[str]]
     handshake: t.Optional[Handshake]
     without_user: t.Optional[int]
-    layer: t.Optional[Layer]
+    layer: t.Optional[AggregationState]
 
 
 _handshake: Reader[Handshake] = record(Handshake, names=nullable(listed(text(64 * 1024), 2000)), error=nullable(_ERROR))
@@ -208,8 +208,8 @@ def _published(value: t.Any, place: str) -> t.Dict[str, str]:
     return table(text(100), text(_CONFIGMAP), len(PUBLISHED))(known, place)
 
 
-_layer: Reader[Layer] = record(
-    Layer,
+_layer: Reader[AggregationState] = record(
+    AggregationState,
     user=text(500),
     status=nullable(status),
     error=nullable(_ERROR),
@@ -226,8 +226,8 @@ _layer: Reader[Layer] = record(
 )
 _paths = listed(path(), 5000)
 _public_key = text(64 * 1024, r"(?s)-----BEGIN (RSA )?PUBLIC KEY-----\n.*\n")
-_survey: Reader[Survey] = record(
-    Survey,
+_survey: Reader[AggregationObservation] = record(
+    AggregationObservation,
     within=observation_reader,
     ca_key_fits=_paths,
     public_keys=table(path(), listed(_public_key, 100), 100),
@@ -238,6 +238,6 @@ _survey: Reader[Survey] = record(
 )
 
 
-def read_survey(value: t.Any) -> Survey:
+def read_aggregation_observation(value: t.Any) -> AggregationObservation:
     """Read the result of the module aggregation_layer_info. Raises ContractError."""
     return _survey(value, "")

@@ -14,7 +14,7 @@ import typing as t
 
 from .readers import DIGEST, Reader, integer, listed, mode, nullable, number, parse_json, path, record, table, text
 
-__all__ = ["Goal", "NewFile", "Order", "Reading", "goal_reader", "read_order", "write_order"]
+__all__ = ["Goal", "NewFile", "ChangeRequest", "Reading", "goal_reader", "read_change_request", "write_change_request"]
 
 _ID = nullable(integer(-1, 2**32 - 1))
 _WORD = text(4096)
@@ -46,7 +46,7 @@ class Reading(t.NamedTuple):
     groups: t.Tuple[int, ...]
 
 
-class Order(t.NamedTuple):
+class ChangeRequest(t.NamedTuple):
     """One change of one master.
 
     manifest: path; manifest_seen: SHA-256 of the text that was observed; manifest_text: the new text, or None;
@@ -106,7 +106,7 @@ class _Reading(t.TypedDict):
     groups: t.List[int]
 
 
-class _Order(Goal):
+class _ChangeRequest(Goal):
     manifest: str
     manifest_seen: str
     manifest_text: t.Optional[str]
@@ -142,8 +142,8 @@ _file: Reader[_File] = record(
 )
 _number = integer(0, 2**32 - 2)
 _reading: Reader[_Reading] = record(_Reading, uid=_number, gid=_number, groups=listed(_number, 100000))
-_order: Reader[_Order] = record(
-    _Order,
+_order: Reader[_ChangeRequest] = record(
+    _ChangeRequest,
     within=goal_reader,
     manifest=path(),
     manifest_seen=text(64, DIGEST),
@@ -155,14 +155,14 @@ _order: Reader[_Order] = record(
 )
 
 
-def write_order(order: Order) -> str:
+def write_change_request(request: ChangeRequest) -> str:
     """Write an order as the text that the module ``apiserver`` takes."""
-    files = [{**file._asdict(), "content": file.content.decode(), "mode": f"{file.mode:04o}"} for file in order.files]
-    reader = order.reader and order.reader._asdict()
-    return json.dumps({**order._asdict(), "flags": dict(order.flags), "files": files, "reader": reader})
+    files = [{**file._asdict(), "content": file.content.decode(), "mode": f"{file.mode:04o}"} for file in request.files]
+    reader = request.reader and request.reader._asdict()
+    return json.dumps({**request._asdict(), "flags": dict(request.flags), "files": files, "reader": reader})
 
 
-def read_order(document: str) -> Order:
+def read_change_request(document: str) -> ChangeRequest:
     """Read such a text. Raises ContractError."""
     told = _order(parse_json(document, "the order"), "the order")
     files = tuple(
@@ -178,7 +178,7 @@ def read_order(document: str) -> Order:
         )
         for file in told["files"]
     )
-    return Order(
+    return ChangeRequest(
         manifest=told["manifest"],
         manifest_seen=told["manifest_seen"],
         manifest_text=told["manifest_text"],

@@ -10,7 +10,7 @@ import typing as t
 from .observation import Probe, read_probe
 from .readers import Reader, choice, listed, nullable, number, path, record, text, truth
 
-__all__ = ["Outcome", "Recovered", "Told", "read_outcome", "read_recovered"]
+__all__ = ["ChangeResult", "Recovered", "Told", "read_change_result", "read_recovered"]
 
 _SENTENCES = text(8000)
 
@@ -33,7 +33,7 @@ class Told(_Failure, total=False):
     backup: str
 
 
-class Outcome(Told):
+class ChangeResult(Told):
     """What came of a change. files: the paths that were written; manifest: whether it was, too."""
 
     changed: bool
@@ -51,8 +51,8 @@ class Recovered(_Failure):
 
 
 #: Reads the result of a change. Raises ContractError.
-_outcome: Reader[Outcome] = record(
-    Outcome,
+_outcome: Reader[ChangeResult] = record(
+    ChangeResult,
     optional=Told.__annotations__,
     failed=truth,
     msg=_SENTENCES,
@@ -76,7 +76,7 @@ _recovered: Reader[Recovered] = record(
 )
 
 
-def read_outcome(value: t.Any) -> Outcome:
+def read_change_result(value: t.Any) -> ChangeResult:
     """Read the result of a change. Raises ContractError."""
     return _outcome(value, "")
 

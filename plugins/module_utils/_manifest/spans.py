@@ -10,7 +10,7 @@ import typing as t
 
 from .nodes import BREAKS, Document, Node, is_mapping, is_scalar, place_key
 
-__all__ = ["Extent", "NoPlace", "Places", "Span"]
+__all__ = ["Extent", "NoSpan", "TextSpans", "Span"]
 
 #: (start, end, new text): what replaces text[start:end].
 Span = t.Tuple[int, int, str]
@@ -25,11 +25,11 @@ _COMMA = re.compile(r"(?:[ \t\r\n\x85\u2028\u2029]|#[^\r\n\x85\u2028\u2029]*)*,"
 _PROPERTIES = re.compile(r"(?:[&!][^ \t\r\n]*[ \t\r\n]+)+")
 
 
-class NoPlace(Exception):
+class NoSpan(Exception):
     """The layout of the text at this place is none that is handled; the message says what it is."""
 
 
-class Places:
+class TextSpans:
     """Finds places in one composed text."""
 
     def __init__(self, document: Document) -> None:
@@ -91,7 +91,7 @@ class Places:
             start, end = alias if alias else (int(value.start_mark.index), self._last(value)[1])
             if key is not None:
                 if self.document.shared(key):
-                    raise NoPlace("a key is a YAML alias or has one")
+                    raise NoSpan("a key is a YAML alias or has one")
                 start = key.start_mark.index
             extents.append((start, end))
         return extents
@@ -121,7 +121,7 @@ class Places:
             return self.before_break(stop) if stop > end else self.line_end(end)
         match = _REST_OF_LINE.match(self.text, end)
         if match is None:
-            raise NoPlace("something follows it on its line")
+            raise NoSpan("something follows it on its line")
         return match.end()
 
     # --- adding
@@ -169,10 +169,10 @@ class Places:
         for start, end in extents:
             first = self.line_start(start)
             if self.prefix(start).strip(" ") != "":
-                raise NoPlace("something stands before it on its line")
+                raise NoSpan("something stands before it on its line")
             match = _REST_OF_LINE.match(self.text, end)
             if match is None:
-                raise NoPlace("something follows it on its line")
+                raise NoSpan("something follows it on its line")
             after = self.after_break(match.end())
             if spans and spans[-1][1] == first:
                 spans[-1][1] = after
@@ -206,7 +206,7 @@ class Places:
             if is_last and not trailing and before is not None:
                 comma = _COMMA.match(self.text, before)
                 if comma is None:
-                    raise NoPlace("a comma is missing before it")
+                    raise NoSpan("a comma is missing before it")
                 spans.insert(0, (comma.end() - 1, comma.end(), ""))
             return spans
         start, end = items[first][0], items[last][1]
@@ -220,7 +220,7 @@ class Places:
             return [(start, trailing.end() if trailing else end, "")]
         if "#" not in self.text[before:start]:
             return [(before, end, "")]
-        raise NoPlace("a comment stands before it")
+        raise NoSpan("a comment stands before it")
 
     def remove_lines_of_flow(self, extents: t.Sequence[Extent]) -> t.List[Span]:
         """Remove the whole lines of flow items that own them."""

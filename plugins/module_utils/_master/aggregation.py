@@ -14,17 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .._contract.aggregation_observation import (
     PUBLISHED,
+    AggregationState,
     Answered,
     ApiService,
     Behind,
     Dialled,
-    Layer,
     Pod,
     ServiceReference,
 )
 from .._contract.readers import NAME
 from .api import Answer, Api
-from .api_user import Login
+from .api_user import ApiUser
 from .claims import applied_service, marks_of, read_providers, setters_of
 from .cluster_state import read_kubeadm_config, read_stale, read_stuck
 from .endpoints import Address, addresses_of, documents_of_service
@@ -32,7 +32,7 @@ from .file_facts import accept_weak_keys
 from .handshake import offered_client_cas
 from .replicas import ask_replicas
 
-__all__ = ["CONFIG_MAP", "dial", "read_layer"]
+__all__ = ["CONFIG_MAP", "dial", "read_aggregation_state"]
 
 CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -118,8 +118,8 @@ def _dial_one_of(endpoints: t.Sequence[Address]) -> str | None:
 class _Reader:
     """Asks one kube-apiserver many things at once, each worker with a connection of its own."""
 
-    def __init__(self, address: str, port: int, login: Login) -> None:
-        self._make = lambda: Api(address, port, login, seconds=_SECONDS)
+    def __init__(self, address: str, port: int, api_user: ApiUser) -> None:
+        self._make = lambda: Api(address, port, api_user, seconds=_SECONDS)
 
     def get(self, path: str, **more: t.Any) -> Answer:
         try:
@@ -131,7 +131,7 @@ class _Reader:
         finally:
             api.close()
 
-    def service(self, each: ApiService, *, silent: bool, aggregator: Login | None) -> Behind:
+    def service(self, each: ApiService, *, silent: bool, aggregator: ApiUser | None) -> Behind:
         """Look at the Service of an APIService: where it leads, and whether each of its endpoints answers.
 
         silent: the APIService does not answer, so look whether its address does, and who is behind it; aggregator: as
@@ -184,16 +184,16 @@ def _kubernetes_service(reader: _Reader) -> Dialled | None:
     return {"address": f"{address}:443", "error": error}
 
 
-def read_layer(
-    address: str, port: int, login: Login, *, dial_kubernetes: bool, aggregator: Login | None = None
-) -> Layer:
+def read_aggregation_state(
+    address: str, port: int, api_user: ApiUser, *, dial_kubernetes: bool, aggregator: ApiUser | None = None
+) -> AggregationState:
     """Read all about the aggregation layer that this kube-apiserver knows.
 
     dial_kubernetes: try the address of a Service from here, too; aggregator: as whom to ask endpoints one by one, None
     to leave that. APIServices that kube-apiserver serves itself are left out: they are always there, and many.
     """
-    found: Layer = {
-        "user": login.user,
+    found: AggregationState = {
+        "user": api_user.user,
         "status": None,
         "error": None,
         "published": None,
@@ -207,7 +207,7 @@ def read_layer(
         "stale": [],
         "kubeadm_config": None,
     }
-    reader = _Reader(address, port, login)
+    reader = _Reader(address, port, api_user)
     published = reader.get(CONFIG_MAP)
     found["status"], found["error"] = published.status, published.error
     if published.status not in (200, 404):
@@ -244,8 +244,8 @@ def read_layer(
             return reader.service(each, silent=silent, aggregator=aggregator)
 
         # of those that share a Service, one that does not answer
-        order = sorted(remote, key=lambda each: found["through"][each["name"]]["status"] != 200)
-        services = {f"{each['service']['namespace']}/{each['service']['name']}": each for each in order}
+        request = sorted(remote, key=lambda each: found["through"][each["name"]]["status"] != 200)
+        services = {f"{each['service']['namespace']}/{each['service']['name']}": each for each in request}
         found["services"] = dict(zip(services, pool.map(behind, services.values())))
         if remote:
             found["providers"] = read_providers(reader.get, remote)

@@ -11,7 +11,7 @@ from .._command_line import flag_values, last_value
 from .._contract.credentials import Credentials
 from .probe import ADMINISTRATORS, Pair
 
-__all__ = ["AGGREGATOR", "Login", "login_as", "pair_of"]
+__all__ = ["AGGREGATOR", "ApiUser", "api_user_of", "pair_of"]
 
 # As whom kube-apiserver itself asks extension API servers whether they are there, by its front-proxy pair
 # (kube-aggregator, status/available_controller.go). The user alone may read nothing (tried on 1.20.2: 403 for the
@@ -19,7 +19,7 @@ __all__ = ["AGGREGATOR", "Login", "login_as", "pair_of"]
 AGGREGATOR = "system:kube-aggregator"
 
 
-class Login(t.NamedTuple):
+class ApiUser(t.NamedTuple):
     """How to be let in: a certificate and key (paths here, or their text), a token, headers. user: for people.
 
     authority: PEM, the CAs by which the server must prove who it is; None for the front-proxy pair, which is shown to
@@ -53,15 +53,15 @@ def pair_of(argv: t.Sequence[str], pid: int) -> Pair | None:
     )
 
 
-def login_as(user: str, pair: Pair | None, given: Credentials | None) -> Login | None:
+def api_user_of(user: str, pair: Pair | None, given: Credentials | None) -> ApiUser | None:
     """Give the way to ask a running kube-apiserver; None if there is none.
 
     user: in whose name, as an administrator; given: that user's own credentials, to take in place of the pair.
     """
     if given:
         words = {name: given.get(name) for name in ("certificate", "key", "token")}
-        return Login(user, **words, authority=given["authority"])  # type: ignore[arg-type]
+        return ApiUser(user, **words, authority=given["authority"])  # type: ignore[arg-type]
     if pair is None:
         return None
     headers = {pair.user_header: user, pair.group_header: ADMINISTRATORS}
-    return Login(user, pair.certificate, pair.key, None, headers)
+    return ApiUser(user, pair.certificate, pair.key, None, headers)

@@ -11,7 +11,7 @@ import ssl
 import typing as t
 
 from .._contract.change_request import NewFile
-from .attributes import carry
+from .attributes import keep_attributes
 from .errors import MasterError, explain
 from .file_facts import loads_together, regular_file
 
@@ -26,7 +26,7 @@ __all__ = [
     "kept_beside",
     "make_folder",
     "put",
-    "put_all",
+    "put_in_place",
     "remove",
     "rename",
     "stage",
@@ -96,7 +96,7 @@ def _write_beside(file: NewFile, temporary: str) -> Staged:
         descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             os.fchown(descriptor, file.uid, file.gid)
-            carry(file.path, descriptor, file.mode, same_group=_keeps_group(file))
+            keep_attributes(file.path, descriptor, file.mode, same_group=_keeps_group(file))
             os.fchmod(descriptor, file.mode)
             stream.write(file.content)
             stream.flush()
@@ -196,7 +196,7 @@ def rename(staged: Staged) -> None:
         raise explain("replace", staged.path, error) from None
 
 
-def put_all(staged: t.Sequence[Staged]) -> None:
+def put_in_place(staged: t.Sequence[Staged]) -> None:
     """Rename staged files to their places, one right after the other, and only then make it last. Raises MasterError.
 
     A sync in between would have the disk hold some of the new files with some of the old ones for as long as it takes,
@@ -210,7 +210,7 @@ def put_all(staged: t.Sequence[Staged]) -> None:
 
 def put(staged: Staged) -> None:
     """Put one staged file to its place. Raises MasterError."""
-    put_all([staged])
+    put_in_place([staged])
 
 
 def remove(path: str) -> None:

@@ -14,7 +14,7 @@ from .._command_line import flag_values
 from .._contract.observation import Manifest, Sibling
 from .errors import MasterError, explain
 from .file_facts import LIMIT, checksum, read_regular
-from .paths import Places
+from .paths import HostPaths
 
 __all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings", "wanted_files"]
 
@@ -43,12 +43,12 @@ _DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
-def describe_manifest(path: str, places: Places) -> Manifest:
+def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
     """Give the manifest's ``text``, ``checksum`` (SHA-256), ``mode``, ``uid``, ``gid``.
 
     Raises MasterError if it is not there, is no regular file, is not UTF-8, is too large or cannot be read.
     """
-    real = places.real(path)
+    real = host_paths.real(path)
     if os.path.islink(real):
         raise MasterError(
             f"{path} is a symbolic link to {os.readlink(real)}: the kubelet sees changes behind a link late, and a "
@@ -88,14 +88,14 @@ def describe_manifest(path: str, places: Places) -> Manifest:
     }
 
 
-def list_siblings(path: str, places: Places) -> list[Sibling]:
+def list_siblings(path: str, host_paths: HostPaths) -> list[Sibling]:
     """List what else the kubelet reads in the manifest's folder: every file whose name begins with no dot.
 
     Source: pkg/kubelet/config/file.go (the pattern ``[^.]*``, any ending, symbolic links to files followed).
     Each has ``name``, ``size`` and ``text``: the text only where it speaks of the same pod, so that the controller
     can tell whether it defines it; None elsewhere. Raises MasterError.
     """
-    folder, name = os.path.split(places.real(path))
+    folder, name = os.path.split(host_paths.real(path))
     siblings: list[Sibling] = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -11,18 +11,18 @@ import time
 import typing as t
 
 from .._command_line import flag_values, last_value
-from .._contract.aggregation_observation import Survey
+from .._contract.aggregation_observation import AggregationObservation
 from .._contract.observation import ObservedFile
-from .aggregation import read_layer
-from .api_user import AGGREGATOR, Credentials, login_as, pair_of
+from .aggregation import read_aggregation_state
+from .api_user import AGGREGATOR, Credentials, api_user_of, pair_of
 from .file_facts import loads_together, read_regular
 from .handshake import offered_client_cas
 from .manifests import describe_manifest
 from .observe import observe
-from .paths import Places
+from .paths import HostPaths
 from .probe import Pair, ask
 
-__all__ = ["survey"]
+__all__ = ["observe_aggregation"]
 
 # Files whose keys are compared with the front-proxy CA's, and those whose public half is all that is told.
 _MORE_FLAGS = (
@@ -56,13 +56,13 @@ def _kind(files: t.Mapping[str, ObservedFile], path: str) -> str:
     return files[path].get("kind", "") if path in files else ""
 
 
-def _signing_cas(files: t.Mapping[str, ObservedFile], places: Places) -> list[str]:
+def _signing_cas(files: t.Mapping[str, ObservedFile], host_paths: HostPaths) -> list[str]:
     """List the front-proxy CAs (paths) whose key lies beside them, so that a pair can be signed on this master."""
     fitting = []
     for path, file in files.items():
         key = os.path.join(os.path.dirname(path), _CA_KEY)
         if file.get("kind") == "certificates" and _kind(files, key) == "private_key":
-            fitting += [path] * loads_together(places.real(path), places.real(key))
+            fitting += [path] * loads_together(host_paths.real(path), host_paths.real(key))
     return fitting
 
 
@@ -84,7 +84,7 @@ def _status_without_user(address: str, port: int, pair: Pair) -> int | None:
     return ask(address, port, pair._replace(user_header="X-Nobody-Reads-This"))["status"]
 
 
-def survey(
+def observe_aggregation(
     *,
     manifest: str,
     certificates_dir: str | None,
@@ -93,15 +93,15 @@ def survey(
     controller_clock: float | None,
     user: str | None = None,
     credentials: Credentials | None = None,
-) -> Survey:
+) -> AggregationObservation:
     """Look at one master. The arguments are those of `observe`; credentials: ``certificate`` with ``key``, or
     ``token``, to read the API with in place of the front-proxy pair, as this user.
 
     Returns what the module ``aggregation_layer_info`` documents. Raises MasterError.
     """
-    places = Places(root)
+    host_paths = HostPaths(root)
     began = time.time()  # before anything is waited for, so that the clocks can be compared
-    text = describe_manifest(manifest, places)["text"]
+    text = describe_manifest(manifest, host_paths)["text"]
     named = [path for paths in _flag_values(text, ()).values() for path in paths]
     named += [os.path.join(os.path.dirname(path), _CA_KEY) for path in _CA_FILE_IN_TEXT.findall(text)]
     found = observe(
@@ -120,12 +120,12 @@ def survey(
     cas = [path for path, file in found["files"].items() if file.get("kind") == "certificates"]
     if controller_clock is not None:
         found["clock_skew"] = round(began - controller_clock, 3)
-    more: Survey = {
+    more: AggregationObservation = {
         **found,  # type: ignore[typeddict-item]
-        "ca_key_fits": _signing_cas(found["files"], places),
-        "public_keys": {path: _public_keys(places.real(path)) for path in sorted(account_keys)},
+        "ca_key_fits": _signing_cas(found["files"], host_paths),
+        "public_keys": {path: _public_keys(host_paths.real(path)) for path in sorted(account_keys)},
         "key_fits": {
-            path: [ca for ca in cas if loads_together(places.real(ca), places.real(path))]
+            path: [ca for ca in cas if loads_together(host_paths.real(ca), host_paths.real(path))]
             for path in sorted(account_keys)
             if _kind(found["files"], path) == "private_key"
         },
@@ -140,13 +140,13 @@ def survey(
         more["handshake"] = offered_client_cas(address, port)
         if pair is not None and probe["status"] is not None:
             more["without_user"] = _status_without_user(address, port, pair)
-        login = login_as(user or AGGREGATOR, pair, credentials)
-        if login is not None:
-            more["layer"] = read_layer(
+        api_user = api_user_of(user or AGGREGATOR, pair, credentials)
+        if api_user is not None:
+            more["layer"] = read_aggregation_state(
                 address,
                 port,
-                login,
+                api_user,
                 dial_kubernetes=not _routes(argv),
-                aggregator=login_as(AGGREGATOR, pair, None),
+                aggregator=api_user_of(AGGREGATOR, pair, None),
             )
     return more

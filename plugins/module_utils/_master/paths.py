@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["BACKUP_FOLDER", "Places"]
+__all__ = ["BACKUP_FOLDER", "HostPaths"]
 
 # Beside the manifests folder, never in it: the kubelet runs every file there whose name does not begin with a dot.
 BACKUP_FOLDER = "/etc/kubernetes/front-proxy-backup"
 
 
-class Places:
+class HostPaths:
     """Paths of one master. ``root`` is a prefix; empty on a live master."""
 
     def __init__(self, root: str | None) -> None:

@@ -19,7 +19,7 @@ from .._contract.prune import Published, Taken, Watched
 from .._published import CA, NAMES, blocks_of, names_of, names_text, without_blocks
 from .aggregation import CONFIG_MAP
 from .api import Answer, Api
-from .asking import api_of, login_of
+from .asking import api_of, api_user_for
 from .endpoints import addresses_of_service
 from .errors import MasterError
 
@@ -59,7 +59,7 @@ def _read(api: Api) -> _Found:
 
 
 def _ask(process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Api:
-    return api_of(process, login_of(process, user or PRUNER, credentials))
+    return api_of(process, api_user_for(process, user or PRUNER, credentials))
 
 
 def _published(api: Api, found: _Found) -> Published:

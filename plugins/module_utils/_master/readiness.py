@@ -13,7 +13,7 @@ from .._command_line import flag_that_differs
 from .._contract.journal import ChangeNote
 from .._contract.observation import Probe
 from .containerlog import has_words, last_words, last_write, list_logs
-from .paths import Places
+from .paths import HostPaths
 from .probe import Pair, ask
 from .process import Process, endpoint, find_apiserver, is_alive, list_processes
 
@@ -61,9 +61,9 @@ class Waited(t.NamedTuple):
     probe: Probe | None
 
 
-def running(text: str, places: Places) -> Process | None:
+def running(text: str, host_paths: HostPaths) -> Process | None:
     """Find the kube-apiserver that the manifest's text describes; None where nothing runs, or nothing is looked at."""
-    return find_apiserver(list_processes(), text) if places.live else None
+    return find_apiserver(list_processes(), text) if host_paths.live else None
 
 
 def ticks_now() -> int:
@@ -71,11 +71,11 @@ def ticks_now() -> int:
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
-def expected_by(note: ChangeNote, places: Places, old: Process | None) -> Expectation:
+def expected_by(note: ChangeNote, host_paths: HostPaths, old: Process | None) -> Expectation:
     """Give what the server is to be when a change has been made. old: what must have ended then."""
     pair = None
     if note["certificate"] and note["key"] and note["bundle"]:
-        paths = places.real(note["certificate"]), places.real(note["key"])
+        paths = host_paths.real(note["certificate"]), host_paths.real(note["key"])
         pair = Pair(*paths, note["user_header"], note["group_header"])
     return Expectation(note["flags"], None, old, pair, note["manifest_text"], note["pod"], note["container"])
 
@@ -155,10 +155,10 @@ def _died(starts: t.Sequence[str], free_since: float) -> bool:
     return last_write(newest) > free_since and quiet >= (_SETTLED if has_words(newest) else _SILENT)
 
 
-def wait_until_serving(expected: Expectation, places: Places, timeout: float) -> Waited:
+def wait_until_serving(expected: Expectation, host_paths: HostPaths, timeout: float) -> Waited:
     """Wait up to ``timeout`` seconds. Ends early if the server keeps dying at its start."""
     began = time.monotonic()
-    known = set(list_logs(places, expected.pod, expected.container))
+    known = set(list_logs(host_paths, expected.pod, expected.container))
     starts: list[str] = []  # the logs of the starts since then, in order
     free_since = 0.0  # the time of day at which the predecessor was first seen to be gone; 0 while it is there
     gone_since: float | None = None
@@ -172,7 +172,9 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
         if missing is None:
             return Waited(True, "", now - began, (), seen)
         starts += [
-            log for log in list_logs(places, expected.pod, expected.container) if log not in known and log not in starts
+            log
+            for log in list_logs(host_paths, expected.pod, expected.container)
+            if log not in known and log not in starts
         ]
         predecessor_runs = _predecessor_runs(expected, process)
         free_since = 0.0 if predecessor_runs else (free_since or time.time())
@@ -183,6 +185,6 @@ def wait_until_serving(expected: Expectation, places: Places, timeout: float) ->
         elif now - began >= timeout:
             reason = f"after {timeout:.0f} s {missing}"
         if reason:
-            words = _last_words(starts, list_logs(places, expected.pod, expected.container))
+            words = _last_words(starts, list_logs(host_paths, expected.pod, expected.container))
             return Waited(False, reason, now - began, words, seen)
         time.sleep(_PAUSE)

@@ -11,14 +11,14 @@ from .._contract.journal import ChangeNote, NotedProcess
 from .backup import Backup
 from .errors import MasterError, explain
 from .file_facts import checksum, read_regular
-from .paths import Places
+from .paths import HostPaths
 from .process import Process, is_alive
 from .readiness import Expectation, running, ticks_now, wait_until_serving
 
-__all__ = ["WayBack", "go_back", "note_process", "noted_process", "text_now"]
+__all__ = ["Rollback", "roll_back", "note_process", "noted_process", "text_now"]
 
 
-class WayBack(t.NamedTuple):
+class Rollback(t.NamedTuple):
     """How going back ended. serving: nothing speaks against it; words: a sentence."""
 
     rolled_back: bool
@@ -60,7 +60,7 @@ def _is_of_the_change(backup: Backup) -> bool:
         return False
 
 
-def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
+def _put_back(backup: Backup, host_paths: HostPaths, *, arrived: bool) -> str | None:
     """Put the old manifest back, then the old files. Says in a sentence what stood in the way, or None.
 
     arrived: whether the new manifest may have been in place. If so, another hand's edit may build on it and on
@@ -79,63 +79,63 @@ def _put_back(backup: Backup, places: Places, *, arrived: bool) -> str | None:
             backup.restore([entry])
         backup.restore_files()
     except (OSError, MasterError) as error:
-        where = entry["path"] if entry else places.pending
+        where = entry["path"] if entry else host_paths.pending
         why = str(error if isinstance(error, MasterError) else explain("read", where, error)).rstrip(".")
-        return f"Going back failed, too ({why}); the old state lies in {places.pending}: run again to go on."
+        return f"Going back failed, too ({why}); the old state lies in {host_paths.pending}: run again to go on."
     return None
 
 
-def text_now(note: ChangeNote, places: Places) -> str:
+def text_now(note: ChangeNote, host_paths: HostPaths) -> str:
     """Give the manifest's text as it is, which after the way back is the old one: by it the server is known."""
     try:
-        return read_regular(places.real(note["manifest_path"])).decode("utf-8", "replace")
+        return read_regular(host_paths.real(note["manifest_path"])).decode("utf-8", "replace")
     except OSError:
         return note["manifest_text"]
 
 
-def _end_first(backup: Backup, places: Places) -> Process | None:
+def _end_first(backup: Backup, host_paths: HostPaths) -> Process | None:
     """Note that going back begins, and which server must end for it: the one that the change has started.
 
     None where none runs, or the one from before the change still does.
     """
     note = backup.journal
     if not backup.rolling_back:
-        now = running(note["manifest_text"], places) if _is_of_the_change(backup) else None
+        now = running(note["manifest_text"], host_paths) if _is_of_the_change(backup) else None
         before = noted_process(note.get("old_process"))
         backup.note_rolling_back(None if note_process(now) == note_process(before) else note_process(now))
     return noted_process(note.get("new_process"))
 
 
-def _expectation(note: ChangeNote, places: Places, ends: Process | None, since: int | None) -> Expectation:
+def _expectation(note: ChangeNote, host_paths: HostPaths, ends: Process | None, since: int | None) -> Expectation:
     argv = tuple(note["old_argv"]) if note["old_argv"] else None
     return Expectation(
-        *({}, argv, ends, None), text_now(note, places), note["pod"], note["container"], not_before=since
+        *({}, argv, ends, None), text_now(note, host_paths), note["pod"], note["container"], not_before=since
     )
 
 
-def go_back(backup: Backup, places: Places, *, arrived: bool = True) -> WayBack:
+def roll_back(backup: Backup, host_paths: HostPaths, *, arrived: bool = True) -> Rollback:
     """Go back to the old state and wait until it serves. arrived: see `_put_back`.
 
     Where the old and the new manifest give the server the same flags, only the process tells which of them it is of: it
     must have been started after the old one was back, or have been there before the change.
     """
     restarts = _is_of_the_change(backup)
-    ends = _end_first(backup, places)
+    ends = _end_first(backup, host_paths)
     since = ticks_now()
-    obstacle = _put_back(backup, places, arrived=arrived)
+    obstacle = _put_back(backup, host_paths, arrived=arrived)
     if obstacle:
-        return WayBack(False, False, obstacle)
+        return Rollback(False, False, obstacle)
     note = backup.journal
-    if not places.live or not note["wait"] or _is_edited(backup):
+    if not host_paths.live or not note["wait"] or _is_edited(backup):
         backup.close("rolled back")
-        return WayBack(True, True, "The old state is back.")
+        return Rollback(True, True, "The old state is back.")
     spared = noted_process(note.get("old_process")) is not None
-    back = _expectation(note, places, ends, since if restarts and not spared else None)
-    outcome = wait_until_serving(back, places, note["wait"])
+    back = _expectation(note, host_paths, ends, since if restarts and not spared else None)
+    outcome = wait_until_serving(back, host_paths, note["wait"])
     if not outcome.serving:
         backup.close("rolled back, not serving")
         why = f"The old state is back, but kube-apiserver does not serve with it either: {outcome.reason}."
-        return WayBack(True, False, why)
+        return Rollback(True, False, why)
     backup.close("rolled back")
     why = f"The old state is back and serves again after {outcome.seconds:.0f} s."
-    return WayBack(True, True, why)
+    return Rollback(True, True, why)

@@ -140,9 +140,9 @@ def sweep(api: Api, dial: t.Callable[[str, int], str | None]) -> list[str]:
     swept = []
     for test, items in found.items():
         late = any(_expires(item["metadata"]) + _GRACE < time.time() for item in items)
-        places = [place for item in items for place in addresses_of(item)]
+        host_paths = [place for item in items for place in addresses_of(item)]
         # without an address it is one that is being made just now, or was cut off there, and is late one day
-        if late or (places and not any(dial(*place) is None for place in places)):
+        if late or (host_paths and not any(dial(*place) is None for place in host_paths)):
             remove(api, test)
             swept.append(test)
     return swept

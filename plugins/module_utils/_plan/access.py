@@ -9,7 +9,7 @@ import typing as t
 
 from .._contract.observation import ObservedFile
 from .errors import PlanError
-from .master import Master, Seen
+from .master import Master, MasterFile
 from .server_user import can_read, server_user
 
 __all__ = ["KEY_MODE", "PUBLIC_MODE", "Access", "access_for", "open_to_all"]
@@ -32,7 +32,7 @@ def open_to_all(mode: int) -> bool:
     return bool(mode & _OTHERS)
 
 
-def access_for(seen: Seen, master: Master, *, is_key: bool, mode: int | None, named: bool) -> Access:
+def access_for(seen: MasterFile, master: Master, *, is_key: bool, mode: int | None, named: bool) -> Access:
     """Decide mode and owners of a file.
 
     mode: the one that is asked for, None for what is right; named: whether an owner or group is asked for by name, so

@@ -12,7 +12,7 @@ from .errors import PlanError
 from .master import Master
 from .names import NAMES_FLAG, ClusterNames, choose_names, read_list, write_list
 from .routing import decide_routing
-from .spec import ROUTING_FLAG, Wish, check_release
+from .spec import ROUTING_FLAG, FrontProxySpec, check_release
 
 __all__ = ["FILE_NAMES", "Flags", "wanted_flags"]
 
@@ -38,7 +38,7 @@ class Flags:
     pair_names: tuple[str, ...] = ()
 
 
-def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
+def _path(master: Master, flag: str, spec: FrontProxySpec, reasons: list[str]) -> str:
     now = master.pod.flag(flag)
     if now:
         if not now.startswith("/") or "$(" in now:
@@ -47,7 +47,7 @@ def _path(master: Master, flag: str, wish: Wish, reasons: list[str]) -> str:
                 "manifest."
             )
         return now
-    path = f"{master.folder(wish.certificates_dir)}/{FILE_NAMES[flag]}"
+    path = f"{master.folder(spec.certificates_dir)}/{FILE_NAMES[flag]}"
     reasons.append(f"{flag}{_NOT_SET}")
     return path
 
@@ -76,7 +76,7 @@ def _headers(master: Master, flag: str, needed: t.Sequence[str], reasons: list[s
     return write_list(wanted)
 
 
-def _together(reasons: t.Sequence[str]) -> tuple[str, ...]:
+def _without_repeats(reasons: t.Sequence[str]) -> tuple[str, ...]:
     """Say in one sentence which flags were not set: on a bare master they are all."""
     bare = [reason[: -len(_NOT_SET)] for reason in reasons if reason.endswith(_NOT_SET)]
     rest = [reason for reason in reasons if not reason.endswith(_NOT_SET)]
@@ -85,32 +85,32 @@ def _together(reasons: t.Sequence[str]) -> tuple[str, ...]:
     return (f"not set before: --{', --'.join(bare)}", *rest)
 
 
-def wanted_flags(master: Master, wish: Wish, names: ClusterNames) -> Flags:
+def wanted_flags(master: Master, spec: FrontProxySpec, names: ClusterNames) -> Flags:
     """Decide the flags of one master of a cluster. A right value stays as it is written. Raises PlanError."""
-    check_release(wish.extra_flags, master.release)
-    chosen = choose_names(master.pod.flag(NAMES_FLAG), wish, names)
+    check_release(spec.extra_flags, master.release)
+    chosen = choose_names(master.pod.flag(NAMES_FLAG), spec, names)
     reasons: list[str] = []
     values: dict[str, str | None] = {
-        "proxy-client-cert-file": _path(master, "proxy-client-cert-file", wish, reasons),
-        "proxy-client-key-file": _path(master, "proxy-client-key-file", wish, reasons),
+        "proxy-client-cert-file": _path(master, "proxy-client-cert-file", spec, reasons),
+        "proxy-client-key-file": _path(master, "proxy-client-key-file", spec, reasons),
         NAMES_FLAG: chosen.value,
-        "requestheader-client-ca-file": _path(master, "requestheader-client-ca-file", wish, reasons),
+        "requestheader-client-ca-file": _path(master, "requestheader-client-ca-file", spec, reasons),
         "requestheader-extra-headers-prefix": _headers(
-            master, "requestheader-extra-headers-prefix", wish.extra_headers_prefix, reasons
+            master, "requestheader-extra-headers-prefix", spec.extra_headers_prefix, reasons
         ),
-        "requestheader-group-headers": _headers(master, "requestheader-group-headers", wish.group_headers, reasons),
+        "requestheader-group-headers": _headers(master, "requestheader-group-headers", spec.group_headers, reasons),
         "requestheader-username-headers": _headers(
-            master, "requestheader-username-headers", wish.username_headers, reasons
+            master, "requestheader-username-headers", spec.username_headers, reasons
         ),
     }
     reasons += chosen.reasons
-    routing = decide_routing(master, wish)
+    routing = decide_routing(master, spec)
     if routing.value is not None:
         values[ROUTING_FLAG] = routing.value
     reasons += [routing.reason] * bool(routing.reason)
     warnings = [*chosen.warnings, *[routing.warning] * bool(routing.warning)]
-    for name, value in master.as_written(wish.extra_flags).items():
+    for name, value in master.as_written(spec.extra_flags).items():
         if master.pod.flag(name) != value:
             reasons.append(f"--{name} is {'taken out' if value is None else 'set'}, as front_proxy_extra_flags says")
         values[name] = value
-    return Flags(values, _together(reasons), tuple(warnings), routing.said, chosen.pairs)
+    return Flags(values, _without_repeats(reasons), tuple(warnings), routing.said, chosen.pairs)

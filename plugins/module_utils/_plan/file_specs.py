@@ -11,7 +11,7 @@ import typing as t
 from .._pki.keys import load_key
 from .access import open_to_all
 from .errors import PlanError
-from .host_change import FileWish
+from .host_change import FileSpec
 
 __all__ = ["read_files"]
 
@@ -58,12 +58,12 @@ def _mode(file: t.Mapping[str, t.Any], is_key: bool) -> int | None:
 
 def read_files(
     files: t.Sequence[t.Mapping[str, t.Any]], find: t.Callable[[str], str], *, checking: bool
-) -> tuple[list[FileWish], dict[str, str]]:
+) -> tuple[list[FileSpec], dict[str, str]]:
     """Read the wanted files. find: gives the place on the controller of a ``src``; checking: it need not be there yet.
 
     Returns the wishes, in which there is no private key, and the contents by path. Raises PlanError, PkiError.
     """
-    wishes, contents = [], {}
+    specs, contents = [], {}
     for file in files:
         path = str(file.get("path") or "")
         unknown = set(file) - _KNOWN
@@ -76,8 +76,8 @@ def read_files(
             raise PlanError(f"An entry of files has {problem}; it takes {', '.join(sorted(_KNOWN))}.")
         text = _content(file, find, checking)
         is_key = "PRIVATE KEY-----" in text if text is not None else path.endswith(".key")
-        wishes.append(
-            FileWish(
+        specs.append(
+            FileSpec(
                 path=path,
                 text=None if is_key else text,
                 mode=_mode(file, is_key),
@@ -89,4 +89,4 @@ def read_files(
         )
         if text is not None:
             contents[path] = text
-    return wishes, contents
+    return specs, contents

@@ -18,9 +18,9 @@ from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .access import Access, access_for
 from .errors import PlanError
-from .master import Master, Seen
+from .master import Master, MasterFile
 
-__all__ = ["FILE_FLAGS", "FileWish", "FileWrite", "MasterChange", "decide_change", "why_not_reloaded"]
+__all__ = ["FILE_FLAGS", "FileSpec", "FileWrite", "MasterChange", "decide_change", "why_not_reloaded"]
 
 # The flags that name a front-proxy file: its folder must be mounted into the pod.
 FILE_FLAGS = ("requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file")
@@ -32,7 +32,7 @@ _RELOADS_FROM = (1, 20)
 
 
 @dataclass(frozen=True)
-class FileWish:
+class FileSpec:
     """A file that is wanted on a master.
 
     path: as flags name it, in the container; text: PEM, None if it is not there yet (check mode); key_of: for a
@@ -53,8 +53,8 @@ class FileWish:
 class FileWrite:
     """A file that must be written: what is wanted of it, what is there now, and whose it is to be."""
 
-    wish: FileWish
-    seen: Seen
+    spec: FileSpec
+    seen: MasterFile
     access: Access
 
 
@@ -85,7 +85,7 @@ def _certificates(text: str | None, where: str) -> tuple[Certificate, ...]:
         raise PlanError(str(error)) from None
 
 
-def _observed_key(seen: Seen, master: Master) -> str | None:
+def _observed_key(seen: MasterFile, master: Master) -> str | None:
     """The public half of the key that lies on the master, told by a certificate that it loads with."""
     for path in seen.facts.get("loads_with") or ():
         facts = master.facts["files"].get(path)
@@ -98,29 +98,29 @@ def _observed_key(seen: Seen, master: Master) -> str | None:
     return None
 
 
-def _write(wish: FileWish, seen: Seen, master: Master) -> FileWrite:
-    named = wish.owner is not None or wish.group is not None
-    return FileWrite(wish, seen, access_for(seen, master, is_key=wish.is_key, mode=wish.mode, named=named))
+def _write(spec: FileSpec, seen: MasterFile, master: Master) -> FileWrite:
+    named = spec.owner is not None or spec.group is not None
+    return FileWrite(spec, seen, access_for(seen, master, is_key=spec.is_key, mode=spec.mode, named=named))
 
 
 def _difference(write: FileWrite, master: Master) -> str | None:
     """Say why the file must be written; None if it is as wanted."""
-    wish, seen, access = write.wish, write.seen, write.access
+    spec, seen, access = write.spec, write.seen, write.access
     if not seen.exists:
         return "is not there"
-    if wish.is_key:
-        if wish.key_of is None or _observed_key(seen, master) != wish.key_of:
+    if spec.is_key:
+        if spec.key_of is None or _observed_key(seen, master) != spec.key_of:
             return "is another key"
-    elif wish.text is None or seen.facts.get("checksum") != hashlib.sha256(wish.text.encode()).hexdigest():
+    elif spec.text is None or seen.facts.get("checksum") != hashlib.sha256(spec.text.encode()).hexdigest():
         return "has another content"
     if int(seen.facts["mode"], 8) != access.mode:
         return f"has mode {seen.facts['mode']}, not {access.mode:04o}"
     for name in ("owner", "group"):
-        wanted = getattr(wish, name)
+        wanted = getattr(spec, name)
         now = (seen.facts["owner"], seen.facts["uid"]) if name == "owner" else (seen.facts["group"], seen.facts["gid"])
         if wanted is not None and wanted not in map(str, now):
             return f"has the {name} {now[0]}, not {wanted}"
-    if wish.owner is None and wish.group is None and (access.uid, access.gid) != (seen.facts["uid"], seen.facts["gid"]):
+    if spec.owner is None and spec.group is None and (access.uid, access.gid) != (seen.facts["uid"], seen.facts["gid"]):
         return f"belongs to {seen.facts['owner']}:{seen.facts['group']}, not to {access.uid}:{access.gid}"
     return None
 
@@ -143,8 +143,8 @@ def why_not_reloaded(paths: t.Sequence[str], master: Master) -> str:
     return ""
 
 
-def _digest(wishes: t.Sequence[FileWish]) -> str:
-    public = "".join(wish.text or "" for wish in wishes if not wish.is_key)
+def _digest(specs: t.Sequence[FileSpec]) -> str:
+    public = "".join(spec.text or "" for spec in specs if not spec.is_key)
     return hashlib.sha256(public.encode()).hexdigest()[:32]
 
 
@@ -160,21 +160,21 @@ def _flag_reasons(master: Master, flags: t.Mapping[str, str | None]) -> tuple[st
 
 
 def decide_change(
-    master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileWish], *, container: str
+    master: Master, flags: t.Mapping[str, str | None], files: t.Sequence[FileSpec], *, container: str
 ) -> MasterChange:
     """Decide what must be written on a master so that it has these flags and files. Raises PlanError."""
     writes: list[FileWrite] = []
     reasons: list[str] = []
-    for wish in files:
-        if not wish.is_key:
-            _certificates(wish.text, wish.path)
-        write = _write(wish, master.seen(wish.path), master)
+    for spec in files:
+        if not spec.is_key:
+            _certificates(spec.text, spec.path)
+        write = _write(spec, master.seen(spec.path), master)
         difference = _difference(write, master)
         if difference:
             writes.append(write)
             reasons.append(f"{write.seen.host} {difference}")
-    stuck = why_not_reloaded([write.wish.path for write in writes], master)
-    named = {path for name in FILE_FLAGS for path in [flags.get(name)] if path} | {wish.path for wish in files}
+    stuck = why_not_reloaded([write.spec.path for write in writes], master)
+    named = {path for name in FILE_FLAGS for path in [flags.get(name)] if path} | {spec.path for spec in files}
     folders = tuple(sorted({posixpath.dirname(path) for path in named if not master.seen(path).mounted}))
     changes = Changes(flags=flags, folders=folders, annotations={ANNOTATION: _digest(files)} if stuck else {})
     where = master.facts["manifest"]["path"]

@@ -20,7 +20,7 @@ from .._pki.errors import PkiError
 from .errors import PlanError
 from .spec import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
 
-__all__ = ["NO_API_OBJECTS_FROM", "Master", "Seen", "read_master"]
+__all__ = ["NO_API_OBJECTS_FROM", "Master", "MasterFile", "read_master"]
 
 DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _NEIGHBOURS = ("client-ca-file", "tls-cert-file", "tls-private-key-file")
@@ -31,7 +31,7 @@ _READ = (*_NEIGHBOURS, *AGGREGATION_FLAGS, ROUTING_FLAG)
 
 
 @dataclass(frozen=True)
-class Seen:
+class MasterFile:
     """A file that the server reads. path: as the flag names it, in the container; host: on the host; facts: seen."""
 
     path: str
@@ -107,7 +107,7 @@ class Master:
                 return posixpath.dirname(path)
         return DEFAULT_FOLDER
 
-    def seen(self, path: str) -> Seen:
+    def seen(self, path: str) -> MasterFile:
         """Find an observed file by its path in the container. Raises PlanError if it could not be observed."""
         try:
             host = host_path(self.pod, path)
@@ -115,7 +115,7 @@ class Master:
             raise PlanError(str(error)) from None
         facts = self.facts["files"].get(host or path)
         absent: ObservedFile = {"exists": False, "is_link": False}
-        return Seen(path, host or path, host is not None, facts or absent)
+        return MasterFile(path, host or path, host is not None, facts or absent)
 
     def client_cas(self) -> tuple[Certificate, ...]:
         """The CAs of the cluster's own client certificates; empty if they are not known."""

@@ -10,7 +10,7 @@ import typing as t
 from .._pki.folder import CLIENT_CAS, PkiFolder
 from .errors import HostError, PlanError
 from .master import Master
-from .spec import Wish
+from .spec import FrontProxySpec
 
 __all__ = [
     "client_keys",
@@ -63,7 +63,7 @@ def refuse_unknown(
     masters: t.Sequence[Master],
     others: t.Sequence[Master],
     folder: PkiFolder,
-    wishes: t.Mapping[str, Wish],
+    specs: t.Mapping[str, FrontProxySpec],
 ) -> None:
     """Refuse to send files of a folder that serves others to a master that does not show which cluster it is of.
 
@@ -75,7 +75,7 @@ def refuse_unknown(
         return  # it serves nobody yet
     for master in masters:
         name = master.name
-        if name in getting and not client_keys(master) and not wishes[name].allow_unknown_client_ca:
+        if name in getting and not client_keys(master) and not specs[name].allow_unknown_client_ca:
             raise HostError(
                 name,
                 f"{name} would get files of {folder.path} on the controller, which serves other masters, too, and "

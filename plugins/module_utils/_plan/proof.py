@@ -10,10 +10,10 @@ import typing as t
 from .._command_line import flag_that_differs
 from .master import Master
 
-__all__ = ["unproven"]
+__all__ = ["why_not_proven"]
 
 
-def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
+def why_not_proven(master: Master, flags: t.Mapping[str, str | None]) -> str:
     """Say what the running server does not show of a manifest and files that are right; empty if it shows all."""
     if not master.live:
         return ""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what people write in variables: the wish for a master, the settings of its cluster, and flags."""
+"""Read what people write in variables: the spec of a master, that of its cluster, and flags."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import re
 import typing as t
 
 from .._command_line import normalize
-from .clusters import ClusterSettings
+from .clusters import ClusterSpec
 from .errors import PlanError
-from .spec import Wish
+from .spec import FrontProxySpec
 
-__all__ = ["read_flags", "read_settings", "read_timeout", "read_wish"]
+__all__ = ["read_flags", "read_cluster_spec", "read_timeout", "read_front_proxy_spec"]
 
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -61,7 +61,7 @@ def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:
     return {normalize(str(name)): _flag_value(str(name), value) for name, value in flags.items()}
 
 
-def read_wish(spec: t.Mapping[str, t.Any]) -> Wish:
+def read_front_proxy_spec(spec: t.Mapping[str, t.Any]) -> FrontProxySpec:
     """Build the wish for one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
     extra = spec.get("extra_flags") or {}
     if not isinstance(extra, dict):
@@ -70,7 +70,7 @@ def read_wish(spec: t.Mapping[str, t.Any]) -> Wish:
         )
     routing = spec.get("aggregator_routing", "auto")
     names = spec.get("allowed_names")
-    return Wish(
+    return FrontProxySpec(
         common_name=_text(spec.get("common_name")),
         allowed_names=None if names is None or names == "" else _names(names, "front_proxy_allowed_names"),
         username_headers=_names(spec["username_headers"], "front_proxy_username_headers"),
@@ -95,7 +95,7 @@ def read_timeout(spec: t.Mapping[str, t.Any]) -> int:
     return int(value)
 
 
-def read_settings(spec: t.Mapping[str, t.Any]) -> ClusterSettings:
+def read_cluster_spec(spec: t.Mapping[str, t.Any]) -> ClusterSpec:
     """Take the settings of the cluster. Raises PlanError for a name that cannot be one of a folder."""
     cluster = str(spec.get("cluster", ""))
     if not _CLUSTER.fullmatch(cluster):
@@ -105,4 +105,4 @@ def read_settings(spec: t.Mapping[str, t.Any]) -> ClusterSettings:
         )
     names = ("folder", "renew_before", "container", "validity", "ca_validity")
     texts = {name: str(spec[name]) for name in names if name in spec}
-    return ClusterSettings(**texts, wait_timeout=read_timeout(spec))
+    return ClusterSpec(**texts, wait_timeout=read_timeout(spec))

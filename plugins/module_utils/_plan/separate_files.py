@@ -16,9 +16,9 @@ from dataclasses import replace
 from .apiserver_flags import FILE_NAMES, Flags
 from .errors import HostError, PlanError
 from .master import Master
-from .spec import Wish
+from .spec import FrontProxySpec
 
-__all__ = ["separated", "users_of"]
+__all__ = ["give_files_of_their_own", "users_of"]
 
 _KUBELET = "the clientCAFile of the kubelet"
 
@@ -53,7 +53,9 @@ def users_of(master: Master, path: str, *, besides: str) -> list[str]:
     return found + [_KUBELET] * bool(kubelet and _names_on_host(master, kubelet) & wanted)
 
 
-def separated(master: Master, flags: Flags, files: t.Mapping[str, str], wish: Wish) -> tuple[Flags, list[str]]:
+def give_files_of_their_own(
+    master: Master, flags: Flags, files: t.Mapping[str, str], spec: FrontProxySpec
+) -> tuple[Flags, list[str]]:
     """Give flags of a master such that no file is written that somebody else uses, and clauses that say why.
 
     files: names in the controller's folder, by the flag whose file gets it. Raises HostError if the usual place is
@@ -66,7 +68,7 @@ def separated(master: Master, flags: Flags, files: t.Mapping[str, str], wish: Wi
         others = users_of(master, path, besides=flag) if flag in files else []
         if not others:
             continue
-        own = f"{master.folder(wish.certificates_dir)}/{name}"
+        own = f"{master.folder(spec.certificates_dir)}/{name}"
         taken = users_of(master, own, besides=flag)
         if taken:
             raise HostError(

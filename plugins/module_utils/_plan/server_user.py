@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .._contract.observation import ObservedFile
 from .._manifest.user import stated_user
-from .master import Master, Seen
+from .master import Master, MasterFile
 
 __all__ = ["ServerUser", "can_read", "server_user"]
 
@@ -62,7 +62,7 @@ def server_user(master: Master) -> ServerUser | None:
     return ServerUser(uid, gid, frozenset(groups), overrides=uid == _ROOT and stated.overrides)
 
 
-def can_read(user: ServerUser, seen: Seen, master: Master) -> bool:
+def can_read(user: ServerUser, seen: MasterFile, master: Master) -> bool:
     """Whether this user can read a file that exists: as the kernel said on the master, or else as mode and owners tell.
 
     The kernel knows more, such as ACLs and the folders above; it was asked for the user who runs now.

@@ -15,10 +15,10 @@ from .._pki.folder import PkiFolder
 from .._pki.lifetime import iso
 from .._shown import printable
 from .errors import PlanError
-from .master import Master, Seen
-from .spec import Wish
+from .master import Master, MasterFile
+from .spec import FrontProxySpec
 
-__all__ = ["CONTROLLER", "Authority", "Holder", "choose", "holder_of", "refuse_shared"]
+__all__ = ["CONTROLLER", "Signer", "TrustBundle", "choose_signer", "read_trust_bundle", "refuse_shared"]
 
 CONTROLLER = "controller"
 # CAs of one holder in a table.
@@ -26,66 +26,74 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Holder:
-    """Who holds which bundle: name of the host or ``controller``; bundle: the one that signs first, maybe empty."""
+class TrustBundle:
+    """Which CAs somebody trusts. name: of the host, or ``controller``; cas: the one that signs first, maybe none."""
 
     name: str
-    bundle: tuple[Certificate, ...]
+    cas: tuple[Certificate, ...]
     problem: str = ""  # why the file that is there is no bundle
 
     @property
     def keys(self) -> frozenset[str]:
         """The public keys of its CAs: a CA that was issued anew for the same key is the same CA."""
-        return frozenset(ca.key_fingerprint for ca in self.bundle)
+        return frozenset(ca.key_fingerprint for ca in self.cas)
 
 
 @dataclass(frozen=True)
-class Authority:
-    """The decision. origin: whose bundle it is, None for a CA that is yet to be made; reason: a sentence."""
+class Signer:
+    """The CA that signs, and those that are trusted beside it.
 
-    bundle: tuple[Certificate, ...]
+    cas: the one that signs first; origin: who holds them, None for a CA that is yet to be made; reason: a sentence.
+    """
+
+    cas: tuple[Certificate, ...]
     origin: str | None
     reason: str
 
     @property
-    def signer(self) -> Certificate | None:
+    def ca(self) -> Certificate | None:
         """The CA that signs."""
-        return self.bundle[0] if self.bundle else None
+        return self.cas[0] if self.cas else None
 
-    def trusted_by(self, holder: Holder, now: datetime) -> bool:
+    def trusted_by(self, trust_bundle: TrustBundle, now: datetime) -> bool:
         """Whether this holder's bundle has the CA already, not necessarily the same certificate, but one that lives."""
-        return self.signer is not None and any(
-            ca.key_fingerprint == self.signer.key_fingerprint and ca.not_after > now for ca in holder.bundle
+        return self.ca is not None and any(
+            ca.key_fingerprint == self.ca.key_fingerprint and ca.not_after > now for ca in trust_bundle.cas
         )
 
 
-def holder_of(master: Master, bundle: Seen) -> Holder:
+def read_trust_bundle(master: Master, bundle: MasterFile) -> TrustBundle:
     """Read the bundle that a master holds."""
     if not bundle.exists:
-        return Holder(master.name, ())
+        return TrustBundle(master.name, ())
     try:
-        return Holder(master.name, bundle.certificates())
+        return TrustBundle(master.name, bundle.certificates())
     except PkiError as error:
-        return Holder(master.name, (), str(error))
+        return TrustBundle(master.name, (), str(error))
 
 
-def _table(holders: t.Sequence[Holder]) -> list[str]:
+def _table(trust_bundles: t.Sequence[TrustBundle]) -> list[str]:
     """Show who holds which CA. Of one that holds very many, the first ones are shown."""
     rows = [("host", "CN", "SHA-256 of the key", "not after")]
     rows += [
-        (holder.name, printable(ca.common_name or ca.subject, longest=60), ca.key_fingerprint[:16], iso(ca.not_after))
-        for holder in holders
-        for ca in holder.bundle[:_SHOWN]
+        (
+            trust_bundle.name,
+            printable(ca.common_name or ca.subject, longest=60),
+            ca.key_fingerprint[:16],
+            iso(ca.not_after),
+        )
+        for trust_bundle in trust_bundles
+        for ca in trust_bundle.cas[:_SHOWN]
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
-def _asked_for(holders: t.Sequence[Holder], name: str) -> Authority:
-    for holder in holders:
-        if holder.name == name and holder.bundle:
-            return Authority(holder.bundle, name, f"the CA of {name}, as front_proxy_ca_from says")
-    known = ", ".join(holder.name for holder in holders if holder.bundle) or "nobody"
+def _asked_for(trust_bundles: t.Sequence[TrustBundle], name: str) -> Signer:
+    for trust_bundle in trust_bundles:
+        if trust_bundle.name == name and trust_bundle.cas:
+            return Signer(trust_bundle.cas, name, f"the CA of {name}, as front_proxy_ca_from says")
+    known = ", ".join(trust_bundle.name for trust_bundle in trust_bundles if trust_bundle.cas) or "nobody"
     raise PlanError(
         f"front_proxy_ca_from is {name}, which holds no front-proxy CA (those that do: {known}); name one of them."
     )
@@ -95,18 +103,18 @@ def _end(ca: Certificate) -> datetime:
     return ca.not_after
 
 
-def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Authority:
+def choose_signer(folder: PkiFolder, trust_bundles: t.Sequence[TrustBundle], spec: FrontProxySpec) -> Signer:
     """Choose the CA. Raises PlanError with a table if the holders do not agree, and nothing says whose counts."""
-    everybody = [Holder(CONTROLLER, folder.ca), *holders]
-    having = [holder for holder in everybody if holder.bundle]
-    if wish.ca_from:
-        return _asked_for(everybody, wish.ca_from)
+    everybody = [TrustBundle(CONTROLLER, folder.ca), *trust_bundles]
+    having = [trust_bundle for trust_bundle in everybody if trust_bundle.cas]
+    if spec.ca_from:
+        return _asked_for(everybody, spec.ca_from)
     if not having:
-        return Authority((), None, "no master and not the controller has a front-proxy CA")
-    common = frozenset.intersection(*(holder.keys for holder in having))
+        return Signer((), None, "no master and not the controller has a front-proxy CA")
+    common = frozenset.intersection(*(trust_bundle.keys for trust_bundle in having))
     if not common:
-        masters = [holder for holder in having if holder.name != CONTROLLER]
-        if folder.ca and frozenset.intersection(*(holder.keys for holder in masters)):
+        masters = [trust_bundle for trust_bundle in having if trust_bundle.name != CONTROLLER]
+        if folder.ca and frozenset.intersection(*(trust_bundle.keys for trust_bundle in masters)):
             raise PlanError(
                 f"{folder.path} on the controller holds a front-proxy CA that no master holds, and the masters agree "
                 "about another one; move that folder away, and the next run takes over what the masters have, or set "
@@ -122,20 +130,22 @@ def choose(folder: PkiFolder, holders: t.Sequence[Holder], wish: Wish) -> Author
         )
     if folder.ca:
         # as it lies there: its first one signs, and its file is what the masters get
-        return Authority(folder.ca, CONTROLLER, "the controller's")
+        return Signer(folder.ca, CONTROLLER, "the controller's")
     first = having[0]
     # In the order of the first holder, so that the one that signs there goes on signing; of a CA that was issued anew
     # for the same key, the certificate that lives longest.
     newest = {
-        key: max((ca for holder in having for ca in holder.bundle if ca.key_fingerprint == key), key=_end)
+        key: max((ca for trust_bundle in having for ca in trust_bundle.cas if ca.key_fingerprint == key), key=_end)
         for key in first.keys
     }
-    ordered = sorted(first.bundle, key=lambda ca: ca.key_fingerprint not in common)
+    ordered = sorted(first.cas, key=lambda ca: ca.key_fingerprint not in common)
     keys = dict.fromkeys(ca.key_fingerprint for ca in ordered)
-    return Authority(tuple(newest[key] for key in keys), first.name, f"the one that {first.name} holds")
+    return Signer(tuple(newest[key] for key in keys), first.name, f"the one that {first.name} holds")
 
 
-def refuse_shared(bundle: t.Sequence[Certificate], master: Master, *, names: str | None, wish: Wish) -> str | None:
+def refuse_shared(
+    bundle: t.Sequence[Certificate], master: Master, *, names: str | None, spec: FrontProxySpec
+) -> str | None:
     """Refuse a front-proxy CA that is also the CA of the cluster's own client certificates, compared by key.
 
     bundle: all that this master will trust;
@@ -153,7 +163,7 @@ def refuse_shared(bundle: t.Sequence[Certificate], master: Master, *, names: str
             "becomes anyone, and kube-apiserver 1.35 and newer will not start; set front_proxy_allowed_names, and "
             "give the front proxy a CA of its own."
         )
-    if not wish.allow_shared_ca:
+    if not spec.allow_shared_ca:
         raise PlanError(
             f"{what}: whoever gets a client certificate with the name {names} becomes anyone in this cluster; give the "
             "front proxy a CA of its own (a --requestheader-client-ca-file of its own), or accept it with "

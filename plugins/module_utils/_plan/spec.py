@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 
 from .errors import PlanError
 
-__all__ = ["AGGREGATION_FLAGS", "ROUTING_FLAG", "DEFAULT_COMMON_NAME", "Wish", "check_release", "parse_release"]
+__all__ = [
+    "AGGREGATION_FLAGS",
+    "ROUTING_FLAG",
+    "DEFAULT_COMMON_NAME",
+    "FrontProxySpec",
+    "check_release",
+    "parse_release",
+]
 
 DEFAULT_COMMON_NAME = "front-proxy-client"
 
@@ -58,7 +65,7 @@ _UNTOUCHABLE = ("client-ca-file",)
 
 
 @dataclass(frozen=True)
-class Wish:
+class FrontProxySpec:
     """What is wanted. None means: whatever is right already stays, and the usual where there is nothing.
 
     common_name: of pairs that are signed; allowed_names: the exact list; the headers: lists of names; routing:

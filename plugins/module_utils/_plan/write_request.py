@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._contract.change_request import NewFile, Order, Reading
+from .._contract.change_request import ChangeRequest, NewFile, Reading
 from .._manifest.hidden import hide
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
@@ -19,7 +19,7 @@ from .master import Master
 from .names import read_list
 from .server_user import server_user
 
-__all__ = ["build_order", "show_change"]
+__all__ = ["build_change_request", "show_change"]
 
 
 def _host_path(master: Master, flags: t.Mapping[str, str | None], flag: str) -> str | None:
@@ -42,8 +42,8 @@ def _new_file(write: FileWrite, content: str) -> NewFile:
         mode=write.access.mode,
         uid=write.access.uid,
         gid=write.access.gid,
-        owner=write.wish.owner,
-        group=write.wish.group,
+        owner=write.spec.owner,
+        group=write.spec.group,
         seen=write.seen.facts.get("stamp"),
     )
 
@@ -56,7 +56,7 @@ def _reader(master: Master) -> Reading | None:
     return Reading(user.uid, user.gid, tuple(sorted(user.groups)))
 
 
-def build_order(
+def build_change_request(
     master: Master,
     change: MasterChange,
     flags: t.Mapping[str, str | None],
@@ -64,7 +64,7 @@ def build_order(
     *,
     wait: float,
     lock_timeout: float,
-) -> Order:
+) -> ChangeRequest:
     """Build the order that brings this master to the decided state.
 
     contents: by path in the container, what to write, keys included; wait: seconds, 0 for not at all.
@@ -73,11 +73,11 @@ def build_order(
     def first(flag: str, default: str) -> str:
         return (read_list(flags.get(flag, master.pod.flag(flag))) or (default,))[0]
 
-    return Order(
+    return ChangeRequest(
         manifest=master.facts["manifest"]["path"],
         manifest_seen=master.facts["manifest"]["checksum"],
         manifest_text=change.text,
-        files=tuple(_new_file(write, contents[write.wish.path]) for write in change.files),
+        files=tuple(_new_file(write, contents[write.spec.path]) for write in change.files),
         reader=_reader(master),
         bundle=_host_path(master, flags, "requestheader-client-ca-file"),
         certificate=_host_path(master, flags, "proxy-client-cert-file"),
@@ -102,9 +102,9 @@ def _describe(certificates: t.Sequence[Certificate]) -> str:
 
 
 def _show_file(write: FileWrite) -> dict[str, str]:
-    wish, seen = write.wish, write.seen
+    spec, seen = write.spec, write.seen
     before = after = ""
-    if wish.is_key:
+    if spec.is_key:
         before = "a private key\n" if seen.exists else ""
         after = "a private key (not shown)\n"
     else:
@@ -113,7 +113,7 @@ def _show_file(write: FileWrite) -> dict[str, str]:
         except PkiError:
             before = "unreadable\n"
         after = (
-            "made by the real run\n" if wish.text is None else _describe(read_certificates(wish.text, where=seen.host))
+            "made by the real run\n" if spec.text is None else _describe(read_certificates(spec.text, where=seen.host))
         )
     return {
         "before_header": printable(seen.host if seen.exists else f"{seen.host} (absent)"),

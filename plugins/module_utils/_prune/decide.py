@@ -17,7 +17,7 @@ from .._plan.membership import refuse_several_clusters
 from .._published import blocks_of, names_of
 from .._shown import printable
 from .._verify.master_view import describe, subject_of
-from .._verify.verdict import Seen
+from .._verify.verdict import ObservedMaster
 from .use import Use, read_use
 
 __all__ = ["Decision", "decide", "longest_wait", "read_uses"]
@@ -45,7 +45,7 @@ class Decision:
         return {"cas": [ca.fingerprint for ca in self.cas], "names": list(self.names)}
 
 
-def read_uses(cluster: str, seen: t.Sequence[Seen]) -> list[Use]:
+def read_uses(cluster: str, seen: t.Sequence[ObservedMaster]) -> list[Use]:
     """Read what all masters of a cluster have. Raises PlanError if one of them is not known in all parts."""
     uses = []
     for each in seen:

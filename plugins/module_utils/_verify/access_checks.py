@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from .._plan.access import KEY_MODE, open_to_all
-from .._plan.master import Seen
+from .._plan.master import MasterFile
 from .._plan.server_user import ServerUser, can_read, server_user
 from .._shown import Shell
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, View
+from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
 
 __all__ = ["KINDS", "judge_access"]
 
@@ -48,7 +48,7 @@ OPEN_FILE = Kind(
 KINDS = (CLOSED, OPEN_KEY, OPEN_FILE)
 
 
-def _opened(view: View, user: ServerUser, seen: Seen, *, is_key: bool) -> Shell:
+def _opened(view: MasterView, user: ServerUser, seen: MasterFile, *, is_key: bool) -> Shell:
     """How the server's user gets the right to read a file, and nobody else gets it."""
     path, folder = view.on_disk(seen.host), view.on_disk(seen.host.rpartition("/")[0])
     if user.reads_file(seen.facts):  # so it is the folder
@@ -56,7 +56,7 @@ def _opened(view: View, user: ServerUser, seen: Seen, *, is_key: bool) -> Shell:
     return Shell(f"chown {user.uid}:{user.gid} {path} && chmod 0600 {path}" if is_key else f"chmod a+r {path}")
 
 
-def _is_exposed(view: View, user: ServerUser | None, key: Seen) -> bool:
+def _is_exposed(view: MasterView, user: ServerUser | None, key: MasterFile) -> bool:
     """Whether others than root and the server can read the key. A group of its own is a way to let one more read it."""
     own = view.file("tls-private-key-file")
     mode, uid = int(key.facts["mode"], 8), key.facts["uid"]
@@ -66,7 +66,7 @@ def _is_exposed(view: View, user: ServerUser | None, key: Seen) -> bool:
     return open_to_all(mode) or uid not in proper
 
 
-def _shut(view: View, user: ServerUser | None, key: Seen) -> Shell:
+def _shut(view: MasterView, user: ServerUser | None, key: MasterFile) -> Shell:
     """How nobody but root and the server can read the key, and the server still can at every moment."""
     path, uid, gid = view.on_disk(key.host), key.facts["uid"], key.facts["gid"]
     own = view.file("tls-private-key-file")
@@ -80,7 +80,7 @@ def _shut(view: View, user: ServerUser | None, key: Seen) -> Shell:
     return Shell(f"{owner}chmod 0600 {path}")
 
 
-def judge_access(view: View) -> t.Iterator[Finding]:
+def judge_access(view: MasterView) -> t.Iterator[Finding]:
     """Judge modes and owners of the files that the flags of the front proxy name."""
     user = server_user(view.master)
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):

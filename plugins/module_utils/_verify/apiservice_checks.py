@@ -13,7 +13,7 @@ from .apiservice_errors import ABSENT, OTHER, SILENT, SILENT_ADDRESS, Cause, dec
 from .apiservice_errors import KINDS as CAUSE_KINDS
 from .discovery_checks import held_up_by
 from .finding import AT_RISK, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 from .proxy_checks import KINDS as WAY_KINDS
 from .proxy_checks import Way, advice, in_the_way, judge_ways
 from .published_checks import NAMESPACE_AND_NAME
@@ -49,10 +49,10 @@ _UNKNOWN: Behind = {
 }
 
 
-class _Seen(t.NamedTuple):
+class _SeenApiService(t.NamedTuple):
     """An APIService that does not work, as one master sees it."""
 
-    view: View
+    view: MasterView
     each: ApiService
     cause: Cause
     evidence: str
@@ -60,14 +60,14 @@ class _Seen(t.NamedTuple):
     way: Way | None  # what stands between the master and it
 
 
-def _text(view: View, each: ApiService) -> tuple[int | None, str]:
+def _text(view: MasterView, each: ApiService) -> tuple[int | None, str]:
     answer = view.through(each["name"])
     said = " ".join(message_of(answer["body"] or answer["error"] or "").split())
     condition = f"{each['reason']}: {each['message']}" if each["available"] != "True" else ""
     return answer["status"], f"{said} {condition}".strip()
 
 
-def _look(view: View, each: ApiService) -> _Seen | None:
+def _look(view: MasterView, each: ApiService) -> _SeenApiService | None:
     """Judge one APIService at one master; None if it answers there."""
     status, text = _text(view, each)
     if status == 200:
@@ -111,10 +111,10 @@ def _look(view: View, each: ApiService) -> _Seen | None:
         )
     if way:
         cause = Cause("", way.kind)
-    return _Seen(view, each, cause, evidence + started, direct, way)
+    return _SeenApiService(view, each, cause, evidence + started, direct, way)
 
 
-def _explained(found: OrderedDict[tuple[str, str], list[_Seen]], blocked: t.Container[str]) -> list[str]:
+def _explained(found: OrderedDict[tuple[str, str], list[_SeenApiService]], blocked: t.Container[str]) -> list[str]:
     """Take out what masters see because another one, before which a proxy or a tunnel stands, set the condition.
 
     blocked: the APIServices that it does not reach. Returns a note for each.
@@ -129,15 +129,15 @@ def _explained(found: OrderedDict[tuple[str, str], list[_Seen]], blocked: t.Cont
 
 
 def judge_apiservices(
-    cluster: str, views: t.Sequence[View], blamed: t.Collection[str]
+    cluster: str, views: t.Sequence[MasterView], blamed: t.Collection[str]
 ) -> tuple[list[Finding], list[str]]:
     """Judge the APIServices of a cluster, as each master sees them.
 
     blamed: masters whose own front proxy is broken, which explains what is refused through them. Returns the findings
     and, for what is explained so, notes.
     """
-    found: OrderedDict[tuple[str, str], list[_Seen]] = OrderedDict()
-    flapping: OrderedDict[str, list[tuple[View, ApiService]]] = OrderedDict()
+    found: OrderedDict[tuple[str, str], list[_SeenApiService]] = OrderedDict()
+    flapping: OrderedDict[str, list[tuple[MasterView, ApiService]]] = OrderedDict()
     notes: list[str] = []
     ways: list[Way] = []
     for view in views:

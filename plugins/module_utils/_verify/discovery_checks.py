@@ -11,7 +11,7 @@ import typing as t
 from .._contract.aggregation_observation import ApiService
 from .._contract.cluster import Stuck
 from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 from .smoke_checks import is_smoke_test
 
 __all__ = ["KINDS", "held_up_by", "judge_discovery"]
@@ -63,7 +63,7 @@ def _names(message: str, each: ApiService) -> bool:
     return re.search(rf"(?<![\w.-]){wanted}(?![\w.-])", message) is not None
 
 
-def _stuck(views: t.Iterable[View]) -> list[Stuck]:
+def _stuck(views: t.Iterable[MasterView]) -> list[Stuck]:
     """The namespaces that do not end, as the first master that could read them saw it."""
     return next((view.layer["stuck"] for view in views if view.layer), [])
 
@@ -72,13 +72,13 @@ def _describe(each: Stuck) -> str:
     return f"the namespace {each['namespace']} ends since {each['since']}: {each['message'][:300]}"
 
 
-def held_up_by(views: t.Sequence[View], each: ApiService) -> list[str]:
+def held_up_by(views: t.Sequence[MasterView], each: ApiService) -> list[str]:
     """Tell which namespaces do not end because of an APIService."""
     found = [_describe(stuck) for stuck in _stuck(views) if _names(stuck["message"], each)]
     return found[:_SHOWN] + [f"and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN)
 
 
-def _stale(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def _stale(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     seen: dict[str, tuple[ApiService, list[str]]] = {}
     for view in views:
         stale = view.layer["stale"] if view.layer else ()
@@ -97,7 +97,7 @@ def _stale(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
         )
 
 
-def _ends_late(cluster: str, views: t.Sequence[View], stale: t.Collection[str]) -> t.Iterator[Finding]:
+def _ends_late(cluster: str, views: t.Sequence[MasterView], stale: t.Collection[str]) -> t.Iterator[Finding]:
     """Namespaces that no APIService holds up which fails now. stale: the names of those that cannot be discovered."""
     guilty = [
         each
@@ -110,7 +110,7 @@ def _ends_late(cluster: str, views: t.Sequence[View], stale: t.Collection[str]) 
             yield finding(STUCK, (cluster, ()), _describe(stuck), namespace=stuck["namespace"])
 
 
-def _metrics(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def _metrics(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     new = [view.name for view in views if view.layer and not view.before("1.37")]
     apiservices = {each["name"]: each for view in views for each in view.apiservices}
     old = apiservices.get("v1beta1.metrics.k8s.io")
@@ -122,7 +122,7 @@ def _metrics(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
         yield finding(NO_METRICS_V1, (cluster, ()), shown, service=_service(old))
 
 
-def judge_discovery(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def judge_discovery(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge what can be discovered."""
     stale = list(_stale(cluster, views))
     yield from stale

@@ -10,7 +10,7 @@ import typing as t
 
 from .._manifest.pod import defines_same_pod
 from .finding import AT_RISK, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 from .proxy_checks import advice, judge_wiring
 
 __all__ = ["CLOCK_SECONDS", "KINDS", "NO_ROUTE", "judge_surroundings"]
@@ -60,7 +60,7 @@ NO_ROUTE = Kind(
 KINDS = (STRAY, NO_ROUTE, CUT_OFF, CLOCK)
 
 
-def judge_surroundings(view: View) -> t.Iterator[Finding]:
+def judge_surroundings(view: MasterView) -> t.Iterator[Finding]:
     """Judge what is around the kube-apiserver of a master."""
     manifest = view.facts["manifest"]["path"]
     folder = posixpath.dirname(manifest)

@@ -14,7 +14,7 @@ from .._pki.lifetime import iso
 from .._pki.names import PRIVILEGED_ORGANIZATION
 from .._shown import Shell
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, describe
+from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, describe
 
 __all__ = ["KINDS", "judge_files", "refuses_its_signature"]
 
@@ -204,7 +204,7 @@ def _ends_soon(certificate: Certificate, now: datetime, notice: timedelta) -> bo
     return certificate.not_after - now < min(notice, (certificate.not_after - certificate.not_before) / 4)
 
 
-def refuses_its_signature(view: View, leaf: Certificate) -> bool:
+def refuses_its_signature(view: MasterView, leaf: Certificate) -> bool:
     """Whether the running server refuses the pair for how it is signed. Of an unknown release, its answer tells."""
     if leaf.signature_hash not in WEAK_HASHES:
         return False
@@ -213,7 +213,7 @@ def refuses_its_signature(view: View, leaf: Certificate) -> bool:
     return not view.before("1.24")
 
 
-def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
+def _authority(view: MasterView, leaf: Certificate) -> t.Iterator[Finding]:
     """Judge who signed the pair."""
     seen, command, now = view.file(CA_FLAG), view.command, view.now
     path = seen.host if seen else ""
@@ -242,7 +242,7 @@ def _authority(view: View, leaf: Certificate) -> t.Iterator[Finding]:
         yield finding(ORDER, view.where, f"{path}: {', '.join(map(describe, view.cas))}", path=path)
 
 
-def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
+def _pair(view: MasterView, leaf: Certificate) -> t.Iterator[Finding]:
     """Judge the certificate itself."""
     seen, now, new_pair = view.file(CERT_FLAG), view.now, view.new_pair
     shown = f"{seen.host if seen else ''}: {describe(leaf)}"
@@ -271,7 +271,7 @@ def _pair(view: View, leaf: Certificate) -> t.Iterator[Finding]:
         )
 
 
-def judge_files(view: View) -> t.Iterator[Finding]:
+def judge_files(view: MasterView) -> t.Iterator[Finding]:
     """Judge the files that the flags of the front proxy name."""
     whole = True
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):

@@ -9,7 +9,7 @@ import typing as t
 
 from .._plan.spec import AGGREGATION_FLAGS
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, View
+from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
 
 __all__ = ["KINDS", "STANDARD_HEADERS", "judge_flags"]
 
@@ -114,19 +114,19 @@ STANDARD_HEADERS = (
 )
 
 
-def _show(view: View, *flags: str) -> str:
+def _show(view: MasterView, *flags: str) -> str:
     shown = [f"--{flag}={view.flag(flag)}" if view.flag(flag) is not None else f"no --{flag}" for flag in flags]
     return f"{view.facts['manifest']['path']}: {', '.join(shown)}"
 
 
-def _not_loaded(view: View) -> list[str]:
+def _not_loaded(view: MasterView) -> list[str]:
     """What the running server says of its pair, from 1.20 on."""
     if not view.probe or view.probe["reload_hook"] is not False or view.before("1.20"):
         return []
     return ["/readyz?verbose does not name aggregator-reload-proxy-client-cert: no pair is loaded"]
 
 
-def _names(view: View) -> t.Iterator[Finding]:
+def _names(view: MasterView) -> t.Iterator[Finding]:
     names, command = view.list_flag(_NAMES), view.command
     if not names:
         if view.shares_client_ca:
@@ -139,7 +139,7 @@ def _names(view: View) -> t.Iterator[Finding]:
         yield finding(NAME_BLANK, view.where, _show(view, _NAMES), when="1.36", severity=severity, command=command)
 
 
-def judge_flags(view: View) -> t.Iterator[Finding]:
+def judge_flags(view: MasterView) -> t.Iterator[Finding]:
     """Judge the flags of a manifest."""
     command = view.command
     files = {flag: bool(view.flag(flag)) for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG)}

@@ -10,7 +10,7 @@ import typing as t
 
 from .._shown import Shell
 from .finding import AT_RISK, WILL_BREAK, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 
 __all__ = ["KINDS", "judge_kubeadm"]
 
@@ -64,7 +64,7 @@ def _severity(version: str | None, newest: Release | None, target: Release | Non
     return WILL_BREAK if missed or (target is not None and target > last) else ""
 
 
-def judge_kubeadm(cluster: str, views: t.Sequence[View], target: Release | None) -> t.Iterator[Finding]:
+def judge_kubeadm(cluster: str, views: t.Sequence[MasterView], target: Release | None) -> t.Iterator[Finding]:
     """Judge the ConfigMap kubeadm-config, as the first master that could read it saw it.
 
     target: the release that one wants to get to.

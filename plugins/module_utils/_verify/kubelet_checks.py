@@ -12,7 +12,7 @@ from .._contract.observation import ObservedKubelet
 from .._plan.kubelet_refusal import unread
 from .._shown import Shell, shell_word
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 
 __all__ = ["KINDS", "judge_kubelet"]
 
@@ -46,7 +46,7 @@ def _remedy(path: str, kubelet: ObservedKubelet) -> str:
     return f"set staticPodPath to {folder} (now: {where}) and restart the kubelet"
 
 
-def judge_kubelet(view: View) -> t.Iterator[Finding]:
+def judge_kubelet(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether a kubelet runs the manifest. Where none does, and no server runs either, this is why."""
     found = unread(view.master)
     if found is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from .._command_line import flag_values
-from .._contract.aggregation_observation import Answered, ApiService, Layer, Survey
+from .._contract.aggregation_observation import AggregationObservation, AggregationState, Answered, ApiService
 from .._contract.observation import Probe
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, read_pod
@@ -23,7 +23,7 @@ from .._pki.der import outline
 from .._pki.errors import PkiError
 from .._pki.names import PRIVILEGED_ORGANIZATION
 from .._plan.errors import PlanError
-from .._plan.master import DEFAULT_FOLDER, Master, Seen
+from .._plan.master import DEFAULT_FOLDER, Master, MasterFile
 from .._plan.names import read_list
 from .._plan.network import tunnel_of
 from .._plan.spec import parse_release
@@ -33,12 +33,12 @@ __all__ = [
     "CONFIGURE",
     "PRUNE",
     "Bundle",
-    "View",
+    "MasterView",
     "describe",
     "extra_vars",
     "read_bundle",
     "read_each",
-    "read_view",
+    "read_master_view",
     "subject_of",
 ]
 
@@ -97,11 +97,11 @@ def describe(certificate: Certificate) -> str:
 
 
 @dataclass(frozen=True)
-class View:
+class MasterView:
     """A master. facts: what was seen; master: its manifest and what lies on it; command: how the configure playbook is
     called here; names: those that all front proxies of the cluster need, as far as they are known: see `own_names`."""
 
-    facts: Survey
+    facts: AggregationObservation
     master: Master
     cluster: str
     command: Shell
@@ -148,7 +148,7 @@ class View:
         values = self.master.pod.flags.get(name, ())
         return tuple(item for value in values for item in read_list(value) or ())
 
-    def file(self, flag: str) -> Seen | None:
+    def file(self, flag: str) -> MasterFile | None:
         """The file of a flag as it was observed; None if the flag is not set or its file cannot be found out."""
         path = self.flag(flag)
         if not path:
@@ -215,7 +215,7 @@ class View:
         return self.facts["probe"]
 
     @property
-    def layer(self) -> Layer | None:
+    def layer(self) -> AggregationState | None:
         """What the running server told of the layer; None if it could not be read."""
         layer = self.facts["layer"]
         return layer if layer and layer["published"] is not None else None
@@ -314,7 +314,9 @@ class View:
         return (values[-1] if values else "false").lower() in ("true", "1", "t")
 
 
-def read_view(name: str, facts: Survey, *, cluster: str, container: str, command: Shell) -> tuple[View | None, str]:
+def read_master_view(
+    name: str, facts: AggregationObservation, *, cluster: str, container: str, command: Shell
+) -> tuple[MasterView | None, str]:
     """Read an observation: the master, or None and why its manifest says nothing."""
     path = facts["manifest"]["path"]
     try:
@@ -323,7 +325,7 @@ def read_view(name: str, facts: Survey, *, cluster: str, container: str, command
         return None, str(error)
     process = facts["process"]
     running = flag_values(process["argv"]) if process else {}
-    view = View(facts, Master(name, facts, pod), cluster, command, running)
+    view = MasterView(facts, Master(name, facts, pod), cluster, command, running)
     return replace(view, names=view.own_names), ""
 
 

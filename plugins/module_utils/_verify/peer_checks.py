@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .finding import BROKEN, Finding, Kind, finding
-from .master_view import View, describe
+from .master_view import MasterView, describe
 
 __all__ = ["KINDS", "judge_peers"]
 
@@ -30,7 +30,7 @@ REFUSED = Kind(
 KINDS = (REFUSED,)
 
 
-def _refusal(sender: View, receiver: View) -> str:
+def _refusal(sender: MasterView, receiver: MasterView) -> str:
     """Say why a master refuses the pair of another one; empty if it does not."""
     leaf = sender.leaf
     if leaf is None or not receiver.cas:
@@ -43,7 +43,7 @@ def _refusal(sender: View, receiver: View) -> str:
     return ""
 
 
-def judge_peers(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def judge_peers(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge whether each master that asks its peers is let in by them."""
     senders = [view for view in views if view.flag(PEER) and view.leaf is not None]
     # what its own master refuses is a finding of its own

@@ -16,7 +16,7 @@ from .._plan.network import pods_of, running_proxying, services_of, tunnel_of
 from .._proxy_variables import Proxying
 from .._shown import Shell, shell_word
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 
 __all__ = [
     "AGENTS",
@@ -101,7 +101,7 @@ class Way:
     """What stands in the way of one APIService, as one master sees it. evidence: sentences; add: to NO_PROXY."""
 
     kind: Kind
-    view: View
+    view: MasterView
     apiservice: str
     evidence: tuple[str, ...]
     add: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ def _split(endpoint: str) -> tuple[str, int]:
     return host.strip("[]"), int(port) if port.isdecimal() else 0
 
 
-def _dialled(view: View, service: Behind, port: int, text: str) -> list[tuple[str, int]]:
+def _dialled(view: MasterView, service: Behind, port: int, text: str) -> list[tuple[str, int]]:
     """Which addresses kube-apiservers dial for a Service: what a message names, and what this one would dial."""
     endpoints = [_split(endpoint) for endpoint in service["endpoints"]]
     own = [(service["address"], port)] if service["address"] not in ("", "None") else []
@@ -128,7 +128,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _networks_of(view: View, hosts: t.Iterable[str], proxying: Proxying) -> tuple[str, ...]:
+def _networks_of(view: MasterView, hosts: t.Iterable[str], proxying: Proxying) -> tuple[str, ...]:
     """What to add to NO_PROXY so that these addresses are dialled directly: the known network of each, or itself."""
     known = (*services_of(view.master), *pods_of(view.master))
     added: dict[str, None] = {}
@@ -140,7 +140,7 @@ def _networks_of(view: View, hosts: t.Iterable[str], proxying: Proxying) -> tupl
     return tuple(added)
 
 
-def _proxied(view: View, hosts: t.Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+def _proxied(view: MasterView, hosts: t.Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     proxying = running_proxying(view.master)
     return [(host, port) for host, port in hosts if not proxying.is_direct(host, port)]
 
@@ -149,7 +149,7 @@ def _listing(proxying: Proxying) -> str:
     return f"{proxying.no_proxy_variable} is {proxying.no_proxy or 'not set'}"
 
 
-def _of_tunnel(view: View, kind: Kind | None, service: Behind, port: int, text: str) -> Kind | None:
+def _of_tunnel(view: MasterView, kind: Kind | None, service: Behind, port: int, text: str) -> Kind | None:
     if kind in (AGENTS, TUNNEL):
         return kind
     named = _DIALLED.search(text)
@@ -161,7 +161,7 @@ def _of_tunnel(view: View, kind: Kind | None, service: Behind, port: int, text: 
 
 
 def in_the_way(
-    view: View,
+    view: MasterView,
     apiservice: str,
     service: Behind,
     port: int,
@@ -200,7 +200,7 @@ def in_the_way(
     return Way(PROXIED, view, apiservice, (evidence, why), _networks_of(view, hosts, proxying))
 
 
-def advice(view: View, service: Behind | None = None) -> tuple[str, ...]:
+def advice(view: MasterView, service: Behind | None = None) -> tuple[str, ...]:
     """Say what must come before --enable-aggregator-routing=true where the pods would be asked through a proxy.
 
     service: the one whose endpoints would be asked.
@@ -219,7 +219,7 @@ def advice(view: View, service: Behind | None = None) -> tuple[str, ...]:
     return (f"{view.name} has {proxying.shown}: add {added} to {proxying.no_proxy_variable} first",)
 
 
-def _place(views: t.Sequence[View], variable: str) -> Shell:
+def _place(views: t.Sequence[MasterView], variable: str) -> Shell:
     """Say where a variable stands."""
     names = ", ".join(view.name for view in views)
     first = views[0]
@@ -260,14 +260,14 @@ def judge_ways(cluster: str, ways: t.Sequence[Way]) -> list[Finding]:
     return [_finding_of(cluster, group) for group in groups.values()]
 
 
-def _services(view: View) -> tuple[str, ...]:
+def _services(view: MasterView) -> tuple[str, ...]:
     """Where Services have their addresses: their range, or else one that the API names; empty if unknown."""
     dialled = view.layer["kubernetes_service"] if view.layer else None
     known = (_split(dialled["address"])[0],) if dialled and _is_address(_split(dialled["address"])[0]) else ()
     return services_of(view.master)[:1] or known
 
 
-def of_smoke(view: View, address: str, said: str, evidence: str) -> Finding | None:
+def of_smoke(view: MasterView, address: str, said: str, evidence: str) -> Finding | None:
     """Make a finding of what stands between a master and the smoke test's server; None if nothing is seen to.
 
     address: of the server, with its port; said: the message that came through the master; evidence: it, as it is shown.
@@ -286,7 +286,7 @@ def of_smoke(view: View, address: str, said: str, evidence: str) -> Finding | No
     return _finding_of(view.cluster, [Way(PROXIED, view, "", (evidence, why), added)])
 
 
-def judge_wiring(view: View) -> t.Iterator[Finding]:
+def judge_wiring(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether this master would ask extension API servers through a proxy, where there is none yet to tell."""
     proxying = running_proxying(view.master)
     if not proxying.proxy or view.apiservices:

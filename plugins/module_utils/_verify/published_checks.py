@@ -12,7 +12,7 @@ from .._pki.certificate import Certificate
 from .._shown import Shell
 from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .flag_checks import STANDARD_HEADERS
-from .master_view import View, describe, read_each
+from .master_view import MasterView, describe, read_each
 
 __all__ = ["KINDS", "NAMESPACE_AND_NAME", "fix_of_names", "judge_published", "name_is_unpublished", "unreadable_in"]
 
@@ -86,12 +86,12 @@ OLD_NAMES = Kind(
 KINDS = (NOT_PUBLISHED, UNPUBLISHED, NAME_UNPUBLISHED, HEADER_UNPUBLISHED, SUPERSEDED, OLD_NAMES)
 
 
-def unreadable_in(view: View) -> int:
+def unreadable_in(view: MasterView) -> int:
     """How many of the published CAs cannot be read here."""
     return read_each(view.published.get(_CA, ""))[1]
 
 
-def _list(view: View, key: str) -> list[str]:
+def _list(view: MasterView, key: str) -> list[str]:
     try:
         found = json.loads(view.published.get(key) or "[]")
     except (ValueError, RecursionError):
@@ -99,7 +99,7 @@ def _list(view: View, key: str) -> list[str]:
     return [str(item) for item in found] if isinstance(found, list) else []
 
 
-def _cas(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
+def _cas(cluster: str, reader: MasterView, views: t.Sequence[MasterView], unseen: bool) -> t.Iterator[Finding]:
     published, unreadable = read_each(reader.published.get(_CA, ""))
     shown = f"{NAMESPACE_AND_NAME}: {', '.join(map(describe, published)) or 'no front-proxy CA'}"
     if not published and not unreadable:
@@ -119,7 +119,7 @@ def _cas(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t
         yield finding(SUPERSEDED, (cluster, ()), *map(describe, old), until=until, prune=reader.prune)
 
 
-def name_is_unpublished(view: View, reader: View) -> bool:
+def name_is_unpublished(view: MasterView, reader: MasterView) -> bool:
     """Whether extension API servers refuse the name of a pair, which its own master takes. reader: of the ConfigMap."""
     published, allowed = _list(reader, _NAMES), view.list_flag(_NAMES)
     name = view.leaf.common_name if view.leaf else None
@@ -127,14 +127,14 @@ def name_is_unpublished(view: View, reader: View) -> bool:
     return bool(published and name and name not in published and (not allowed or name in allowed))
 
 
-def fix_of_names(unpublished: t.Sequence[View], views: t.Sequence[View]) -> Shell:
+def fix_of_names(unpublished: t.Sequence[MasterView], views: t.Sequence[MasterView]) -> Shell:
     """How all names get published: a name that a flag holds will be, by the running server; others need the flag."""
     listed = {name for view in views for name in view.list_flag(_NAMES)}
     waits = all(view.leaf and view.leaf.common_name in listed for view in unpublished)
     return Shell(f"{'look again after a minute; then ' * waits}run: {views[0].command} {views[0].allow}")
 
 
-def _names(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) -> t.Iterator[Finding]:
+def _names(cluster: str, reader: MasterView, views: t.Sequence[MasterView], unseen: bool) -> t.Iterator[Finding]:
     published = _list(reader, _NAMES)
     unpublished = [view for view in views if name_is_unpublished(view, reader)]
     if unpublished:
@@ -151,7 +151,7 @@ def _names(cluster: str, reader: View, views: t.Sequence[View], unseen: bool) ->
         yield finding(OLD_NAMES, (cluster, ()), f"{NAMESPACE_AND_NAME} allows {listed}", prune=reader.prune)
 
 
-def _headers(cluster: str, reader: View, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def _headers(cluster: str, reader: MasterView, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     for flag, standard, what in STANDARD_HEADERS:
         published = _list(reader, flag)
         told = any(standard.lower() == value.lower() for view in views for value in view.list_flag(flag))
@@ -161,7 +161,7 @@ def _headers(cluster: str, reader: View, views: t.Sequence[View]) -> t.Iterator[
             yield finding(HEADER_UNPUBLISHED, (cluster, ()), shown, standard=standard, what=what)
 
 
-def judge_published(cluster: str, views: t.Sequence[View], *, unseen: bool, smoked: bool) -> t.Iterator[Finding]:
+def judge_published(cluster: str, views: t.Sequence[MasterView], *, unseen: bool, smoked: bool) -> t.Iterator[Finding]:
     """Judge the ConfigMap, as the first master that could read it saw it.
 
     unseen: not all masters could be looked at; smoked: a smoke test shows who is let in, and as whom, so that nothing

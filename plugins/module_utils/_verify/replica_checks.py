@@ -10,7 +10,7 @@ import typing as t
 from .._contract.cluster import Replica
 from .._plan.network import running_proxying
 from .finding import BROKEN, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 
 __all__ = ["KINDS", "judge_replicas"]
 
@@ -51,19 +51,19 @@ def _describe(replica: Replica) -> str:
     return f"{replica['address']} ({where}{said})"
 
 
-def _by_another_way(view: View, replica: Replica) -> bool:
+def _by_another_way(view: MasterView, replica: Replica) -> bool:
     """Whether kube-apiserver reaches an endpoint by a way that this host does not have: a tunnel, or a proxy."""
     host, dummy, port = replica["address"].rpartition(":")
     direct = not port.isdecimal() or running_proxying(view.master).is_direct(host.strip("[]"), int(port))
     return bool(view.tunnel) or not direct
 
 
-def judge_replicas(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def judge_replicas(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge the endpoints of each Service, as the masters see them.
 
     Where none answers, the finding about the APIService itself says so.
     """
-    seen: dict[str, list[tuple[View, str]]] = {}
+    seen: dict[str, list[tuple[MasterView, str]]] = {}
     apiservices: dict[str, str] = {}
     for view in views:
         if view.layer is None:

@@ -16,7 +16,7 @@ from .._shown import Shell, shell_word
 from .file_checks import refuses_its_signature
 from .finding import AT_RISK, BROKEN, WILL_BREAK, Finding, Kind, finding
 from .kubelet_checks import judge_kubelet
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, subject_of
+from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, subject_of
 
 __all__ = ["KINDS", "judge_running"]
 
@@ -77,7 +77,7 @@ KINDS = (API_OBJECTS, NOT_RUNNING, NOT_ANSWERING, OTHER_FLAGS, STALE)
 _COMPARED = (*AGGREGATION_FLAGS, ROUTING_FLAG, "client-ca-file")
 
 
-def _different_flags(view: View) -> list[str]:
+def _different_flags(view: MasterView) -> list[str]:
     shown = []
     for flag in _COMPARED:
         written, runs = view.flag(flag), last_value(view.running, flag)
@@ -88,7 +88,7 @@ def _different_flags(view: View) -> list[str]:
     return shown
 
 
-def _not_seen_in_container(view: View) -> list[str]:
+def _not_seen_in_container(view: MasterView) -> list[str]:
     shown = []
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):
         seen = view.file(flag)
@@ -98,7 +98,7 @@ def _not_seen_in_container(view: View) -> list[str]:
     return shown
 
 
-def _handshake(view: View) -> list[str]:
+def _handshake(view: MasterView) -> list[str]:
     """Compare the CAs that the server names with those in its two files."""
     bundle = view.file(CA_FLAG)
     clients = view.bundle("client-ca-file").certificates
@@ -114,7 +114,7 @@ def _handshake(view: View) -> list[str]:
     return shown
 
 
-def _refused_though_right(view: View) -> list[str]:
+def _refused_though_right(view: MasterView) -> list[str]:
     """A pair that is right by the files, and that the running server refuses: it has loaded another CA."""
     leaf, key, certificate = view.leaf, view.file(KEY_FLAG), view.file(CERT_FLAG)
     # 429 or 503 says that the server is busy, and nothing of the pair
@@ -132,7 +132,7 @@ def _refused_though_right(view: View) -> list[str]:
     return ["the pair fits the CA on the disk, and the server refuses it (HTTP 401)"] if right else []
 
 
-def _older_than_reload(view: View) -> list[str]:
+def _older_than_reload(view: MasterView) -> list[str]:
     """Before 1.20 the pair is read once, at the start."""
     process, certificate = view.facts["process"], view.file(CERT_FLAG)
     if not view.release or view.release >= (1, 20) or not certificate or not certificate.exists or not process:
@@ -144,7 +144,7 @@ def _older_than_reload(view: View) -> list[str]:
     )
 
 
-def _judge_pod(view: View) -> t.Iterator[Finding]:
+def _judge_pod(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether a kubelet runs the pod at all."""
     path = view.facts["manifest"]["path"]
     named = api_objects(view.master.pod)
@@ -157,7 +157,7 @@ def _judge_pod(view: View) -> t.Iterator[Finding]:
         yield finding(API_OBJECTS, view.where, evidence, when="1.34", severity=severity, **words)
 
 
-def judge_running(view: View) -> t.Iterator[Finding]:
+def judge_running(view: MasterView) -> t.Iterator[Finding]:
     """Judge a master's pod, and what runs of it; on an image or a sandbox nothing does."""
     yield from _judge_pod(view)
     if not view.master.live:

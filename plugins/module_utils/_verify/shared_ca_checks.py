@@ -11,7 +11,7 @@ import typing as t
 
 from .._pki.certificate import Certificate
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, View, describe, extra_vars, read_bundle
+from .master_view import CA_FLAG, MasterView, describe, extra_vars, read_bundle
 
 __all__ = ["KINDS", "judge_reuse"]
 
@@ -104,13 +104,13 @@ def _key_of(pem: str) -> str:
         return ""
 
 
-def _at(view: View, path: str | None) -> tuple[Certificate, ...]:
+def _at(view: MasterView, path: str | None) -> tuple[Certificate, ...]:
     """The certificates of an observed file, by its path on the host."""
     facts = view.facts["files"].get(path) if path else None
     return read_bundle("".join(facts.get("certificates", ()) if facts else ()), str(path)).certificates
 
 
-def _account_keys(view: View) -> tuple[set[str], set[str]]:
+def _account_keys(view: MasterView) -> tuple[set[str], set[str]]:
     """The keys of the service accounts, as fingerprints, and the certificates that their files load with."""
     keys, fitting = set(), set()
     for path, blocks in view.facts["public_keys"].items():
@@ -121,12 +121,12 @@ def _account_keys(view: View) -> tuple[set[str], set[str]]:
     return keys, fitting
 
 
-def _shared(view: View, others: t.Iterable[Certificate]) -> list[Certificate]:
+def _shared(view: MasterView, others: t.Iterable[Certificate]) -> list[Certificate]:
     keys = {other.key_fingerprint for other in others}
     return [ca for ca in view.cas if ca.key_fingerprint in keys]
 
 
-def judge_reuse(view: View) -> t.Iterator[Finding]:
+def judge_reuse(view: MasterView) -> t.Iterator[Finding]:
     """Compare the front-proxy CAs of a master with its other CAs and keys."""
     bundle = view.file(CA_FLAG)
     if bundle is None or not view.cas:

@@ -15,7 +15,7 @@ from .._master.smoke_objects import GROUP_SUFFIX
 from .._shown import Shell, commented
 from .apiservice_errors import message_of
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
-from .master_view import View
+from .master_view import MasterView
 from .proxy_checks import of_smoke
 from .published_checks import fix_of_names, name_is_unpublished
 
@@ -95,7 +95,7 @@ def is_smoke_test(apiservice: ApiService) -> bool:
     return apiservice["group"].endswith(GROUP_SUFFIX)
 
 
-def judge_leftovers(view: View, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
+def judge_leftovers(view: MasterView, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
     """Judge the APIServices of smoke tests that no server answers for any more. smokes: what may have removed them."""
     swept = {test for smoke in smokes if smoke.begun for test in smoke.begun["swept"]}
     for each in view.apiservices:
@@ -105,18 +105,18 @@ def judge_leftovers(view: View, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding
             yield finding(LEFT, (view.cluster, ()), f"{each['name']} does not answer", test=test, verify=verify)
 
 
-def _address(view: View) -> str:
+def _address(view: MasterView) -> str:
     """The address that a master tells the others; empty if it leaves that to kube-apiserver."""
     return (last_value(view.running, "advertise-address") or "").strip("[]")
 
 
-def _refused_through(view: View, live: t.Sequence[View], refused: t.Sequence[Refusal]) -> list[Refusal]:
+def _refused_through(view: MasterView, live: t.Sequence[MasterView], refused: t.Sequence[Refusal]) -> list[Refusal]:
     """Those whom the server did not let in that are this master, as far as addresses tell."""
     others = {_address(other) for other in live if other is not view} - {_address(view)}
     return [each for each in refused if each["from"] not in others]
 
 
-def _fix_of_refusal(view: View, views: t.Sequence[View]) -> Shell:
+def _fix_of_refusal(view: MasterView, views: t.Sequence[MasterView]) -> Shell:
     reader = next((each for each in views if each.layer), None)
     if reader and name_is_unpublished(view, reader):
         return fix_of_names([view], views)
@@ -124,7 +124,11 @@ def _fix_of_refusal(view: View, views: t.Sequence[View]) -> Shell:
 
 
 def _judge_call(
-    view: View, asked: Asked | None, refused: t.Sequence[str], where: t.Mapping[str, str], views: t.Sequence[View]
+    view: MasterView,
+    asked: Asked | None,
+    refused: t.Sequence[str],
+    where: t.Mapping[str, str],
+    views: t.Sequence[MasterView],
 ) -> t.Iterator[Finding]:
     """Judge the call through one master. refused: what the server said of those whom it did not let in."""
     caller = asked["caller"] if asked else None
@@ -156,7 +160,7 @@ def _judge_call(
         yield finding(CHANGED, view.where, seen, command=view.command, host=where["host"])
 
 
-def _proof(views: t.Sequence[View], smokes: t.Mapping[str, Smoke]) -> t.Iterator[str]:
+def _proof(views: t.Sequence[MasterView], smokes: t.Mapping[str, Smoke]) -> t.Iterator[str]:
     """Say for people what was shown."""
     shown: dict[tuple[str, str, str], list[str]] = {}
     for view in views:
@@ -173,7 +177,7 @@ def _proof(views: t.Sequence[View], smokes: t.Mapping[str, Smoke]) -> t.Iterator
 
 
 def judge_smoke(
-    cluster: str, views: t.Sequence[View], smokes: t.Mapping[str, Smoke], blamed: t.Collection[str]
+    cluster: str, views: t.Sequence[MasterView], smokes: t.Mapping[str, Smoke], blamed: t.Collection[str]
 ) -> tuple[list[Finding], list[str]]:
     """Judge the smoke test of a cluster. smokes: by the names of all masters that were to take part.
 

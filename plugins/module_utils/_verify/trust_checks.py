@@ -11,7 +11,7 @@ from .._pki.folder import CA_CERTIFICATE as CA_FILE
 from .._pki.folder import CA_KEY as CA_KEY_FILE
 from .._shown import Shell, commented
 from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .master_view import CA_FLAG, View, describe
+from .master_view import CA_FLAG, MasterView, describe
 
 __all__ = ["KINDS", "judge_trust"]
 
@@ -52,10 +52,10 @@ BUNDLES = Kind(
 KINDS = (DIFFERENT, NAMES_DIFFER, BUNDLES)
 
 
-def _whose_ca(holding: t.Sequence[View]) -> View:
+def _whose_ca(holding: t.Sequence[MasterView]) -> MasterView:
     """Choose the master whose CA is to count: the one that most of the others work with, and that can sign."""
 
-    def weight(view: View) -> tuple[bool, int, bool]:
+    def weight(view: MasterView) -> tuple[bool, int, bool]:
         key = view.signer.key_fingerprint if view.signer else ""
         trusting = sum(key in [ca.key_fingerprint for ca in other.cas] for other in holding)
         shown = sum(bool(view.signer and other.is_signed_by(view.signer)) for other in holding)
@@ -65,7 +65,7 @@ def _whose_ca(holding: t.Sequence[View]) -> View:
     return max(holding, key=weight)
 
 
-def judge_trust(cluster: str, views: t.Sequence[View]) -> t.Iterator[Finding]:
+def judge_trust(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge what the masters of a cluster trust together."""
     holding = [view for view in views if view.cas]
     if len(holding) < 2:

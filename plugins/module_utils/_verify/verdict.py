@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._contract.aggregation_observation import Survey
+from .._contract.aggregation_observation import AggregationObservation
 from .._plan.errors import HostError, PlanError, about_host
 from .._plan.spec import parse_release
 from .._shown import Shell, printable, shell_word
@@ -23,7 +23,7 @@ from .file_checks import judge_files
 from .finding import BROKEN, WILL_BREAK, Finding, finding, rank
 from .flag_checks import judge_flags
 from .kubeadm_checks import judge_kubeadm
-from .master_view import View, read_view
+from .master_view import MasterView, read_master_view
 from .peer_checks import judge_peers
 from .proxy_checks import KINDS as WAY_KINDS
 from .proxy_checks import PROXIED
@@ -35,7 +35,7 @@ from .smoke_checks import REFUSED, Smoke, judge_leftovers, judge_smoke
 from .symptoms import without_symptoms
 from .trust_checks import judge_trust
 
-__all__ = ["Seen", "Verdict", "judge"]
+__all__ = ["ObservedMaster", "Verdict", "judge_clusters"]
 
 Release = t.Tuple[int, int]
 
@@ -43,7 +43,7 @@ _ORDER = {kind.id: number for number, kind in enumerate(CATALOGUE)}
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedMaster:
     """What came of looking at a master: facts (of aggregation_layer_info), or why there are none.
 
     left_out: it is a master of the cluster, and this run was told not to look at it; smoke: None if no smoke test was
@@ -52,7 +52,7 @@ class Seen:
 
     name: str
     cluster: str
-    facts: Survey | None
+    facts: AggregationObservation | None
     failure: str = ""
     container: str = "kube-apiserver"
     left_out: bool = False
@@ -68,12 +68,12 @@ class Verdict:
     clusters: t.Mapping[str, tuple[str, ...]]
 
 
-def _of_master(view: View) -> list[Finding]:
+def _of_master(view: MasterView) -> list[Finding]:
     judges = (judge_flags, judge_files, judge_access, judge_reuse, judge_running, judge_surroundings)
     return [found for judge_one in judges for found in judge_one(view)]
 
 
-def _could_not_see(view: View) -> t.Iterator[str]:
+def _could_not_see(view: MasterView) -> t.Iterator[str]:
     handshake = view.facts["handshake"]
     if handshake and handshake["error"]:
         yield f"{view.name}: which CAs are loaded could not be seen in the TLS handshake ({handshake['error']})."
@@ -104,24 +104,26 @@ def _is_feared(found: Finding) -> bool:
     return found.kind is PROXIED and found.severity != BROKEN
 
 
-def _why_unread(view: View) -> str:
+def _why_unread(view: MasterView) -> str:
     layer = view.facts["layer"]
     return (layer and layer["error"]) or "no pair to ask with"
 
 
-def _look(each: Seen, cluster: str, command: Shell) -> tuple[View | None, list[Finding]]:
+def _look(each: ObservedMaster, cluster: str, command: Shell) -> tuple[MasterView | None, list[Finding]]:
     """Read what was seen of one master. Nothing of it keeps the others from being judged."""
     if each.facts is None:
         return None, [finding(NOT_SEEN, (cluster, [each.name]), each.failure or "it was not looked at")]
     try:
         with about_host(each.name):
-            view, problem = read_view(each.name, each.facts, cluster=cluster, container=each.container, command=command)
+            view, problem = read_master_view(
+                each.name, each.facts, cluster=cluster, container=each.container, command=command
+            )
             return view, [finding(UNCLEAR, (cluster, [each.name]), problem)] if view is None else []
     except HostError as error:
         return None, [finding(NOT_SEEN, (cluster, [each.name]), str(error))]
 
 
-def _judge_one(view: View) -> tuple[View | None, list[Finding]]:
+def _findings_of_master(view: MasterView) -> tuple[MasterView | None, list[Finding]]:
     """Judge one master by itself; None if that cannot be done."""
     try:
         with about_host(view.name):
@@ -131,11 +133,11 @@ def _judge_one(view: View) -> tuple[View | None, list[Finding]]:
 
 
 def _of_cluster(
-    cluster: str, seen: t.Sequence[Seen], command: Shell, target: Release | None
+    cluster: str, seen: t.Sequence[ObservedMaster], command: Shell, target: Release | None
 ) -> tuple[list[Finding], list[str]]:
     findings: list[Finding] = []
     notes: list[str] = []
-    read: list[View] = []
+    read: list[MasterView] = []
     for each in seen:
         if each.left_out:
             notes.append(f"{each.name}: it was left out of this run, so what it trusts is not known.")
@@ -144,9 +146,9 @@ def _of_cluster(
         findings += found
         read += [view] if view else []
     names = tuple(sorted({name for view in read for name in view.names}))
-    views: list[View] = []
+    views: list[MasterView] = []
     for each_view in read:
-        view, found = _judge_one(replace(each_view, names=names))
+        view, found = _findings_of_master(replace(each_view, names=names))
         findings += found
         if view is not None:
             views.append(view)
@@ -186,7 +188,7 @@ def _of_cluster(
 
 
 def _judged_alone(
-    cluster: str, seen: t.Sequence[Seen], command: Shell, target: Release | None
+    cluster: str, seen: t.Sequence[ObservedMaster], command: Shell, target: Release | None
 ) -> tuple[list[Finding], list[str]]:
     """Judge a cluster such that nothing which goes wrong there reaches another one."""
     try:
@@ -209,7 +211,7 @@ def _at_target(found: Finding, target: Release | None) -> Finding | None:
     return replace(found, severity=BROKEN) if release <= target else None
 
 
-def judge(seen: t.Sequence[Seen], *, command: Shell, target_release: str = "") -> Verdict:
+def judge_clusters(seen: t.Sequence[ObservedMaster], *, command: Shell, target_release: str = "") -> Verdict:
     """Judge all masters that were looked at, or were to be.
 
     command: how the configure playbook is called here, for fixes; target_release: see front_proxy_target_release.
@@ -220,7 +222,7 @@ def judge(seen: t.Sequence[Seen], *, command: Shell, target_release: str = "") -
         raise PlanError(
             f"front_proxy_target_release is {target_release!r}, which is no release of Kubernetes; write it as 1.36."
         )
-    clusters: dict[str, list[Seen]] = {}
+    clusters: dict[str, list[ObservedMaster]] = {}
     for each in seen:
         clusters.setdefault(each.cluster, []).append(each)
     findings: list[Finding] = []

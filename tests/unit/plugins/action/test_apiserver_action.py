@@ -22,7 +22,7 @@ from ansible.template import Templar
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
     NewFile,
-    read_order,
+    read_change_request,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
@@ -79,7 +79,7 @@ class Play:
             if module_args.get("recover"):
                 return {**recover(self.master.places, 1), "invocation": {}}
             return {
-                **change(with_numbers(read_order(module_args["order"])), self.master.places),
+                **change(with_numbers(read_change_request(module_args["order"])), self.master.places),
                 "invocation": {},
             }
         except MasterError as error:
@@ -187,7 +187,7 @@ def cut_off(play: Play) -> None:
         manifest=None,
         note=support.note(certificate=support.CERTIFICATE, key=support.KEY),
     )
-    install.put_all(staged)
+    install.put_in_place(staged)
 
 
 def test_what_was_cut_off_is_finished_first(play: Play) -> None:
@@ -292,8 +292,8 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a root nothing runs, so nothing is waited for; and a live master's times are those of the task."""
     play.answers[MODULE] = DONE
     play(flags=FLAGS, files=FILES, lock_timeout=7)
-    order = json.loads(play.calls[1][1]["order"])
-    assert order["wait"] == 0 and order["lock_timeout"] == 7
+    request = json.loads(play.calls[1][1]["order"])
+    assert request["wait"] == 0 and request["lock_timeout"] == 7
     live = observe(
         manifest=support.MANIFEST,
         certificates_dir=None,

@@ -32,8 +32,8 @@ JSON = st.recursive(
 )
 READ: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
     "observation": observation.read_observation,
-    "survey": aggregation_observation.read_survey,
-    "outcome": change_result.read_outcome,
+    "survey": aggregation_observation.read_aggregation_observation,
+    "outcome": change_result.read_change_result,
     "recovered": change_result.read_recovered,
     "begun": smoke.read_begun,
     "asked": smoke.read_asked,
@@ -112,7 +112,7 @@ def test_json_that_is_too_deep_or_too_large() -> None:
 
 def test_an_order_comes_back_as_it_was_written() -> None:
     file = change_request.NewFile("/x", b"c\n", 0o640, 7, 8, "root", None, "1:2:3:4")
-    given_ = change_request.Order(
+    given_ = change_request.ChangeRequest(
         *("/m", "0" * 64, "text"),
         (file,),
         *(None, "/c", "/k"),
@@ -120,9 +120,11 @@ def test_an_order_comes_back_as_it_was_written() -> None:
         *("U", "G", "p", "c"),
         *(1.0, 2.0),
     )
-    assert change_request.read_order(change_request.write_order(given_)) == given_
+    assert change_request.read_change_request(change_request.write_change_request(given_)) == given_
     with pytest.raises(ContractError, match="bundle is missing"):
-        change_request.read_order(json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None}))
+        change_request.read_change_request(
+            json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None})
+        )
 
 
 def test_a_refusal_does_not_quote_a_secret() -> None:

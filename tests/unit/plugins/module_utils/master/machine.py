@@ -22,14 +22,14 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observe_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import readiness
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 HOOK = "[+]poststarthook/aggregator-reload-proxy-client-cert ok\n"
 
 
-class LivePlaces(Places):
+class LivePlaces(HostPaths):
     """A folder that counts as the machine itself."""
 
     live = True  # type: ignore[assignment]

@@ -90,7 +90,7 @@ def main(folder: Path, old: support.Generation, new: support.Generation) -> None
         real(source, target)
 
     os.replace = replace  # type: ignore[assignment]
-    change(sandbox.order(new), sandbox.places)
+    change(sandbox.request(new), sandbox.host_paths)
     look("end")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
     NewFile,
-    read_order,
+    read_change_request,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
@@ -34,15 +34,15 @@ def master(tmp_path: Path) -> support.Sandbox:
     return support.old_master(tmp_path / "root", OLD)
 
 
-def refused(master: support.Sandbox, order: t.Any, words: str) -> None:
+def refused(master: support.Sandbox, request: t.Any, words: str) -> None:
     """The change is refused, and nothing is changed by it."""
     before = {path: content for path, content in master.everything().items() if "front-proxy-backup" not in path}
     with pytest.raises(MasterError) as caught:
-        change(order, master.places)
+        change(request, master.host_paths)
     assert words in str(caught.value) and str(caught.value).endswith(".") and "Errno" not in str(caught.value)
     after = {path: content for path, content in master.everything().items() if "front-proxy-backup" not in path}
     assert after == before
-    assert not os.path.exists(master.places.pending)
+    assert not os.path.exists(master.host_paths.pending)
 
 
 class TestWritten:
@@ -50,7 +50,7 @@ class TestWritten:
 
     def test_all(self, tmp_path: Path) -> None:
         master = support.old_master(tmp_path / "root")
-        result = change(master.order(NEW), master.places)
+        result = change(master.request(NEW), master.host_paths)
         backup = result.pop("backup")
         assert result == {
             "changed": True,
@@ -67,19 +67,21 @@ class TestWritten:
         }
         assert sorted(os.listdir(backup)) == ["3-kube-apiserver.yaml", "journal.json"]
         # and what it left does not hinder the next one
-        assert change(master.order(OLD, None), master.places)["changed"]
+        assert change(master.request(OLD, None), master.host_paths)["changed"]
 
     def test_nothing_to_do(self, master: support.Sandbox) -> None:
-        order = master.order(OLD, None)
-        before = {path: (os.stat(master.places.real(path)).st_ino) for path in (support.KEY, support.MANIFEST)}
-        assert change(order, master.places) == {
+        request = master.request(OLD, None)
+        before = {path: (os.stat(master.host_paths.real(path)).st_ino) for path in (support.KEY, support.MANIFEST)}
+        assert change(request, master.host_paths) == {
             "changed": False,
             "files": [],
             "manifest": False,
             "restarted": False,
             "rolled_back": False,
         }
-        assert {path: os.stat(master.places.real(path)).st_ino for path in before} == before and master.backups == []
+        assert {
+            path: os.stat(master.host_paths.real(path)).st_ino for path in before
+        } == before and master.backups == []
 
     @pytest.mark.parametrize("spoil", ["mode", "content", "gone"])
     def test_only_what_differs_is_written(self, master: support.Sandbox, spoil: str) -> None:
@@ -90,7 +92,7 @@ class TestWritten:
             place.write_bytes(NEW.certificate)
         else:
             place.unlink()
-        result = change(master.order(OLD, None), master.places)
+        result = change(master.request(OLD, None), master.host_paths)
         assert result["files"] == [support.CERTIFICATE] and master.state()[support.CERTIFICATE] == (
             OLD.certificate,
             0o644,
@@ -98,11 +100,11 @@ class TestWritten:
 
     def test_an_owner_alone_is_a_difference(self, master: support.Sandbox) -> None:
         if os.geteuid() == 0:
-            order = master.order(OLD, None)
-            order = order._replace(files=(order.files[0]._replace(uid=12, gid=34),))
-            assert change(order, master.places)["files"] == [support.BUNDLE]
+            request = master.request(OLD, None)
+            request = request._replace(files=(request.files[0]._replace(uid=12, gid=34),))
+            assert change(request, master.host_paths)["files"] == [support.BUNDLE]
             assert (master.path(support.BUNDLE).stat().st_uid, master.path(support.BUNDLE).stat().st_gid) == (12, 34)
-        assert change(master.order(OLD, None, files=()), master.places)["changed"] is False
+        assert change(master.request(OLD, None, files=()), master.host_paths)["changed"] is False
 
     def test_the_manifest_keeps_mode_and_owner(self, master: support.Sandbox) -> None:
         place = master.path(support.MANIFEST)
@@ -110,7 +112,7 @@ class TestWritten:
         if os.geteuid() == 0:
             os.chown(str(place), 12, 34)
         before = place.stat()
-        change(master.order(NEW), master.places)
+        change(master.request(NEW), master.host_paths)
         after = place.stat()
         assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
         assert after.st_ino != before.st_ino
@@ -119,7 +121,7 @@ class TestWritten:
         path = "/etc/deep/er/front-proxy-ca.crt"
         before = os.umask(0)
         try:
-            change(master.order(files=(master.file(path, NEW.bundle),), bundle=path), master.places)
+            change(master.request(files=(master.file(path, NEW.bundle),), bundle=path), master.host_paths)
         finally:
             os.umask(before)
         assert master.path(path).read_bytes() == NEW.bundle
@@ -130,7 +132,7 @@ class TestWritten:
         master.lay(f"{support.PKI}/.front-proxy-client.key.front-proxy-new", NEW.key, 0o600)
         master.lay("/etc/kubernetes/manifests/.kube-apiserver.yaml.front-proxy-new", "half")
         master.lay("/etc/kubernetes/front-proxy-backup/pending.new/1-front-proxy-client.key", OLD.key)
-        change(master.order(None, None), master.places)
+        change(master.request(None, None), master.host_paths)
         assert [path for path in master.everything() if "-new" in path or "pending" in path] == []
 
 
@@ -138,60 +140,62 @@ class TestRefused:
     """What it does not do."""
 
     def test_the_manifest_moved(self, master: support.Sandbox) -> None:
-        order = master.order(NEW)
+        request = master.request(NEW)
         master.lay(support.MANIFEST, support.OLD_TEXT + "# mine\n")
-        refused(master, order, f"{support.MANIFEST} was changed by another hand since it was looked at; nothing was")
+        refused(master, request, f"{support.MANIFEST} was changed by another hand since it was looked at; nothing was")
 
     def test_the_manifest_is_gone(self, master: support.Sandbox) -> None:
-        order = master.order(NEW)
+        request = master.request(NEW)
         master.path(support.MANIFEST).unlink()
-        refused(master, order, f"Cannot read {support.MANIFEST}: No such file or directory; mend that and run again.")
+        refused(master, request, f"Cannot read {support.MANIFEST}: No such file or directory; mend that and run again.")
         os.mkfifo(str(master.path(support.MANIFEST)))
-        refused(master, order, f"Cannot read {support.MANIFEST}: it is not a regular file; mend that and run again.")
+        refused(master, request, f"Cannot read {support.MANIFEST}: it is not a regular file; mend that and run again.")
 
     @pytest.mark.parametrize("path", [support.BUNDLE, support.KEY, support.CERTIFICATE])
     @pytest.mark.parametrize("how", ["written", "mode", "gone", "came"])
     def test_a_file_moved(self, master: support.Sandbox, path: str, how: str) -> None:
         if how == "came":
             master.path(path).unlink()
-        order = master.order(NEW)
+        request = master.request(NEW)
         if how == "gone":
             master.path(path).unlink()
         elif how == "mode":
             master.path(path).chmod(0o640)
         else:
             master.lay(path, master.path(path).read_bytes() if how == "written" else b"theirs")
-        refused(master, order, f"{path} was changed by another hand since it was looked at; nothing was written and")
+        refused(master, request, f"{path} was changed by another hand since it was looked at; nothing was written and")
 
     def test_the_pair_does_not_load(self, master: support.Sandbox) -> None:
-        order = master.order(NEW)
-        files = tuple(file._replace(content=OLD.key) if file.path == support.KEY else file for file in order.files)
-        refused(master, order._replace(files=files), f"{support.CERTIFICATE} and {support.KEY} do not load as one pair")
+        request = master.request(NEW)
+        files = tuple(file._replace(content=OLD.key) if file.path == support.KEY else file for file in request.files)
+        refused(
+            master, request._replace(files=files), f"{support.CERTIFICATE} and {support.KEY} do not load as one pair"
+        )
 
     def test_half_a_pair_against_what_is_there(self, master: support.Sandbox) -> None:
-        order = master.order(files=(master.file(support.CERTIFICATE, NEW.certificate),))
-        refused(master, order, "do not load as one pair")
+        request = master.request(files=(master.file(support.CERTIFICATE, NEW.certificate),))
+        refused(master, request, "do not load as one pair")
 
     def test_the_bundle_does_not_load(self, master: support.Sandbox) -> None:
-        order = master.order(files=(master.file(support.BUNDLE, b"no PEM"),))
-        refused(master, order, f"{support.BUNDLE} does not load as a CA bundle")
+        request = master.request(files=(master.file(support.BUNDLE, b"no PEM"),))
+        refused(master, request, f"{support.BUNDLE} does not load as a CA bundle")
 
     def test_flags_that_name_missing_files(self, tmp_path: Path) -> None:
         master = support.old_master(tmp_path / "root")
-        refused(master, master.order(None), f"{support.BUNDLE} does not load as a CA bundle")
+        refused(master, master.request(None), f"{support.BUNDLE} does not load as a CA bundle")
 
     def test_a_change_is_pending(self, master: support.Sandbox) -> None:
-        change_module.prepare(master.places)
-        order = master.order(NEW)
-        change_module.Backup.begin(master.places, staged=[], manifest=None, note=support.note())
+        change_module.prepare(master.host_paths)
+        request = master.request(NEW)
+        change_module.Backup.begin(master.host_paths, staged=[], manifest=None, note=support.note())
         with pytest.raises(
             MasterError, match=r"^A change that was cut off is noted in .*/pending; run again: the next"
         ):
-            change(order, master.places)
+            change(request, master.host_paths)
 
     def test_a_surprise_leaves_no_key_behind(self, master: support.Sandbox) -> None:
         with pytest.raises(UnicodeEncodeError):
-            change(master.order(NEW, "\udcff"), master.places)
+            change(master.request(NEW, "\udcff"), master.host_paths)
         assert master.holders_of(NEW.key) == []
 
     def test_another_hand_in_the_last_moment(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +212,7 @@ class TestRefused:
         with pytest.raises(
             MasterError, match=r"^Cannot read .*: No such file or directory; .*\. The old state is back\."
         ):
-            change(master.order(NEW), master.places)
+            change(master.request(NEW), master.host_paths)
         assert master.state() == {**state, support.MANIFEST: (None, 0)}
 
 
@@ -301,7 +305,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str,
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(os, "fsync", fail)
-    refused(master, master.order(NEW), WORDS["early"])
+    refused(master, master.request(NEW), WORDS["early"])
 
 
 class TestOrders:
@@ -309,7 +313,7 @@ class TestOrders:
 
     def read(self, **file: t.Any) -> t.Any:
         values = {"path": "/x", "content": "c", "mode": "0640", "uid": None, "gid": None, "owner": None, "group": None}
-        order: dict[str, t.Any] = {
+        request: dict[str, t.Any] = {
             "manifest": "/m",
             "manifest_seen": "0" * 64,
             "manifest_text": None,
@@ -327,7 +331,7 @@ class TestOrders:
             "reader": None,
             "client_ca": None,
         }
-        return with_numbers(read_order(json.dumps(order)))
+        return with_numbers(read_change_request(json.dumps(request)))
 
     def test_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 0)

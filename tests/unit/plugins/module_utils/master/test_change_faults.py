@@ -50,7 +50,7 @@ def check_always(sandbox: support.Sandbox) -> None:
 def check_whole(sandbox: support.Sandbox, *states: support.State) -> None:
     """All is old or all is new, and nothing lies about."""
     assert sandbox.state() in states
-    assert not os.path.lexists(sandbox.places.pending)
+    assert not os.path.lexists(sandbox.host_paths.pending)
     # a journal that could not be written may lie among the old ones: there is no secret in it
     leftovers = [path for path in sandbox.everything() if "front-proxy-new" in path or "pending" in path]
     assert [path for path in leftovers if not path.endswith("Z/.journal.json.front-proxy-new")] == []
@@ -62,7 +62,7 @@ def check_whole(sandbox: support.Sandbox, *states: support.State) -> None:
 def wanted_state(folder: Path) -> support.State:
     """What an undisturbed change makes."""
     sandbox = support.old_master(folder / "wanted")
-    change(sandbox.order(NEW), sandbox.places)
+    change(sandbox.request(NEW), sandbox.host_paths)
     return sandbox.state()
 
 
@@ -76,20 +76,20 @@ def count_steps(folder: Path, work: t.Callable[[support.Sandbox], t.Any], made: 
 
 def bring_forward(sandbox: support.Sandbox) -> None:
     """What the next run does: finish what was cut off, then decide anew."""
-    if read_pending(sandbox.places) is not None:
-        done = recover(sandbox.places, 5)
+    if read_pending(sandbox.host_paths) is not None:
+        done = recover(sandbox.host_paths, 5)
         assert not done.get("failed"), done
         assert sandbox.pair_loads()
     change(
-        sandbox.order(
+        sandbox.request(
             NEW, None if sandbox.path(support.MANIFEST).read_text() == support.NEW_TEXT else support.NEW_TEXT
         ),
-        sandbox.places,
+        sandbox.host_paths,
     )
 
 
 def apply(sandbox: support.Sandbox) -> None:
-    change(sandbox.order(NEW), sandbox.places)
+    change(sandbox.request(NEW), sandbox.host_paths)
 
 
 def apply_and_go_back(sandbox: support.Sandbox) -> None:
@@ -129,7 +129,7 @@ def test_killed_at_every_step(tmp_path: Path, work: t.Callable[[support.Sandbox]
 
         assert support.in_child(die) == -signal.SIGKILL
         check_always(sandbox)
-        if read_pending(sandbox.places) is None:
+        if read_pending(sandbox.host_paths) is None:
             assert sandbox.state() in (old, wanted)
         bring_forward(sandbox)
         check_whole(sandbox, wanted)
@@ -159,7 +159,7 @@ def test_killed_in_every_step_of_the_repair(tmp_path: Path) -> None:
 
     first = broken("first")
     with faults.stepping(faults.die_at(0)) as steps:
-        done = recover(first.places, 5)
+        done = recover(first.host_paths, 5)
     assert done["recovered"] == "rolled back" and not done["failed"]
     assert first.path(support.KEY).read_bytes() == OLD.key and first.pair_loads()
     check_whole(first, first.state())
@@ -169,7 +169,7 @@ def test_killed_in_every_step_of_the_repair(tmp_path: Path) -> None:
 
         def die(sandbox: support.Sandbox = sandbox, number: int = number) -> None:
             with faults.stepping(faults.die_at(number)):
-                recover(sandbox.places, 5)
+                recover(sandbox.host_paths, 5)
 
         assert support.in_child(die) == -signal.SIGKILL
         check_always(sandbox)
@@ -183,18 +183,18 @@ def test_every_call_fails_once(tmp_path: Path, made: t.Any, error: int) -> None:
     for number in faults.steps(count_steps(tmp_path, apply, made)):
         sandbox = support.old_master(tmp_path / str(number), made)
         old = sandbox.state()
-        order = sandbox.order(NEW)
+        request = sandbox.request(NEW)
         try:
             with faults.stepping(faults.fail_at(number, error)):
-                change(order, sandbox.places)
+                change(request, sandbox.host_paths)
         except MasterError as problem:
             assert str(problem).count("\n") == 0 and str(problem).endswith(".")
             assert "Errno" not in str(problem)
-        if read_pending(sandbox.places) is not None:
+        if read_pending(sandbox.host_paths) is not None:
             # only the notes could not be put away
             assert sandbox.state() in (old, wanted)
-            assert not recover(sandbox.places, 5).get("failed")
-        assert not os.path.lexists(sandbox.places.pending)
+            assert not recover(sandbox.host_paths, 5).get("failed")
+        assert not os.path.lexists(sandbox.host_paths.pending)
         assert sandbox.state() in (old, wanted)
         bring_forward(sandbox)
         check_whole(sandbox, wanted)

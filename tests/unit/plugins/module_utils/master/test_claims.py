@@ -15,7 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import claims, cluster_state
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import Login
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import ApiUser
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.endpoints import endpoints_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.replicas import ask_replicas
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
@@ -168,12 +168,12 @@ def test_each_endpoint_is_asked_as_kube_apiserver_asks(tmp_path: t.Any) -> None:
     server = machine.Server(made)
     for end, content in (("crt", made.certificate), ("key", made.key)):
         (tmp_path / f"pair.{end}").write_bytes(content)
-    login = Login("x", str(tmp_path / "pair.crt"), str(tmp_path / "pair.key"), headers={"X-Remote-User": "x"})
+    api_user = ApiUser("x", str(tmp_path / "pair.crt"), str(tmp_path / "pair.key"), headers={"X-Remote-User": "x"})
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # and nobody listens
         ports = (server.port, held.getsockname()[1])
         slices = [{"endpoints": [{"addresses": ["127.0.0.1"]}], "ports": [{"port": port}]} for port in ports]
-        well, ill = ask_replicas(PORTS, slices, EACH, login)
+        well, ill = ask_replicas(PORTS, slices, EACH, api_user)
     server.close()
     assert server.asked == [("/apis/a.b/v1", "x")]
     assert well["status"] == 200 and well["error"] is None
@@ -184,8 +184,8 @@ def test_nobody_elses_credentials_are_shown_to_endpoints() -> None:
     slices = [{"endpoints": [{"addresses": ["127.0.0.1"]}], "ports": [{"port": 1}]}]
     assert ask_replicas(PORTS, slices, EACH, None) == []
     # the Service has no such port
-    assert ask_replicas({"ports": []}, slices, EACH, Login("x")) == []
-    gone = Login("x", "/none/crt", "/none/key")
+    assert ask_replicas({"ports": []}, slices, EACH, ApiUser("x")) == []
+    gone = ApiUser("x", "/none/crt", "/none/key")
     (found,) = ask_replicas(PORTS, slices, EACH, gone)
     assert found["error"] == "the pair does not load (FileNotFoundError)" and found["status"] is None
     many = [{"endpoints": [{"addresses": [f"127.0.0.{number}"]} for number in range(1, 99)], "ports": [{"port": 1}]}]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import file_facts
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import explain
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 MADE, OTHER = support.generation("old"), support.generation("new")
@@ -159,9 +159,9 @@ class TestPlaces:
 
     def test_places(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for root in (None, "", "/"):
-            assert Places(root).live and Places(root).real("/etc/x") == "/etc/x"
-        assert not Places("/mnt/").live and Places("/mnt/").real("/etc/x") == "/mnt/etc/x"
+            assert HostPaths(root).live and HostPaths(root).real("/etc/x") == "/etc/x"
+        assert not HostPaths("/mnt/").live and HostPaths("/mnt/").real("/etc/x") == "/mnt/etc/x"
         monkeypatch.chdir(str(tmp_path))
-        relative = Places("image")
+        relative = HostPaths("image")
         monkeypatch.chdir("/")
         assert relative.real("/x") == f"{tmp_path}/image/x"

@@ -49,16 +49,16 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Live]:
 
 def test_the_next_run_finishes_it(live: Live) -> None:
     cut_off(live, GOOD)
-    done = recover(live.sandbox.places, 5)
+    done = recover(live.sandbox.host_paths, 5)
     assert done["recovered"] == "finished" and done["msg"].startswith("Finished a change that began at ")
     assert live.sandbox.path(support.KEY).read_bytes() == NEW.key and "--profiling=false" not in live.running
-    assert recover(live.sandbox.places, 5)["changed"] is False
+    assert recover(live.sandbox.host_paths, 5)["changed"] is False
 
 
 def test_the_next_run_goes_back(live: Live) -> None:
     state = live.sandbox.state()
     cut_off(live, BAD_TEXT)
-    done = recover(live.sandbox.places, 5)
+    done = recover(live.sandbox.host_paths, 5)
     # the old state serves, so the run that found this goes on with what it wants itself
     assert not done["failed"] and done["recovered"] == "rolled back" and "unknown flag" in done["msg"]
     check_old(live, state)
@@ -67,17 +67,17 @@ def test_the_next_run_goes_back(live: Live) -> None:
 def test_a_cut_off_change_is_not_waited_for_as_long_as_a_new_one(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = []
 
-    def wait(expected: t.Any, places: t.Any, timeout: float) -> Waited:
+    def wait(expected: t.Any, host_paths: t.Any, timeout: float) -> Waited:
         waited.append(timeout)
         return Waited(bool(len(waited) > 1), "it does not serve", 0.0, (), None)
 
     cut_off(live, GOOD)
-    note = read_pending(live.sandbox.places)
+    note = read_pending(live.sandbox.host_paths)
     monkeypatch.setattr(recovery, "_PATIENCE", 7.0)
     assert note and note["wait"] > 7
     for module in (recovery, rollback):
         monkeypatch.setattr(module, "wait_until_serving", wait)
-    assert recover(live.sandbox.places, 5)["recovered"] == "rolled back"
+    assert recover(live.sandbox.host_paths, 5)["recovered"] == "rolled back"
     assert waited == [7.0, note["wait"]]
 
 
@@ -94,7 +94,7 @@ def test_going_back_hears_the_server_that_came_back(live: Live) -> None:
         return 1.0 if text == BEFORE else 0.0
 
     live.kubelet.lag = lag
-    result = change(live.order(OLD, ANNOTATED, wait=3, flags={}), live.sandbox.places)
+    result = change(live.request(OLD, ANNOTATED, wait=3, flags={}), live.sandbox.host_paths)
     assert live.kubelet.texts == [BEFORE, ANNOTATED, BEFORE]
     assert result["rolled_back"] and "The old state is back and serves again after" in result["msg"]
     check_old(live, state)
@@ -108,12 +108,12 @@ def test_going_back_that_was_cut_off_hears_it_too(live: Live, monkeypatch: pytes
         assert time.monotonic() < deadline
         time.sleep(0.01)
     live.kubelet.lag = lambda dummy: 1.0
-    note = read_pending(live.sandbox.places)
+    note = read_pending(live.sandbox.host_paths)
     assert note
-    backup = Backup(live.sandbox.places, note)
-    assert rollback._end_first(backup, live.sandbox.places)
+    backup = Backup(live.sandbox.host_paths, note)
+    assert rollback._end_first(backup, live.sandbox.host_paths)
     backup.restore(backup.entries)
-    assert recover(live.sandbox.places, 5)["recovered"] == "rolled back"
+    assert recover(live.sandbox.host_paths, 5)["recovered"] == "rolled back"
     assert live.kubelet.texts == [BEFORE, ANNOTATED, BEFORE]
 
 
@@ -121,7 +121,7 @@ def test_finishing_hears_the_new_server(live: Live) -> None:
     """Killed as soon as the new manifest was there: the old server would say that all is well."""
     live.kubelet.lag = lambda dummy: 1.0
     cut_off(live, ANNOTATED, flags={})
-    assert recover(live.sandbox.places, 5)["recovered"] == "finished"
+    assert recover(live.sandbox.host_paths, 5)["recovered"] == "finished"
     assert live.kubelet.texts == [BEFORE, ANNOTATED]
 
 
@@ -130,7 +130,7 @@ def test_where_no_kubelet_acts_the_old_server_goes_on(live: Live) -> None:
     live.kubelet.lag = lambda dummy: 60.0
     state = live.sandbox.state()
     began = time.monotonic()
-    result = change(live.order(NEW, ANNOTATED, wait=2, flags={}), live.sandbox.places)
+    result = change(live.request(NEW, ANNOTATED, wait=2, flags={}), live.sandbox.host_paths)
     assert result["rolled_back"] and "the old kube-apiserver is still running" in result["msg"]
     assert re.search(r"The old state is back and serves again after \d s\.", result["msg"])
     assert time.monotonic() - began < 30
@@ -139,9 +139,9 @@ def test_where_no_kubelet_acts_the_old_server_goes_on(live: Live) -> None:
 
 def test_a_server_of_before_is_not_one_that_was_started_since(live: Live) -> None:
     expected = readiness.Expectation({}, None, None, None, BEFORE, "kube-system_kube-apiserver", "kube-apiserver")
-    assert readiness.wait_until_serving(expected, live.sandbox.places, 5).serving
+    assert readiness.wait_until_serving(expected, live.sandbox.host_paths, 5).serving
     later = expected._replace(not_before=readiness.ticks_now() + 1)
-    outcome = readiness.wait_until_serving(later, live.sandbox.places, 0.3)
+    outcome = readiness.wait_until_serving(later, live.sandbox.host_paths, 0.3)
     assert not outcome.serving and "from before the old state came back is still running" in outcome.reason
 
 
@@ -150,17 +150,17 @@ def test_whoever_recovers_waits_for_the_server(live: Live, cut: str) -> None:
     """The next master of the cluster comes after this one, whatever had become of its change."""
     ca = f"{support.PKI}/ca.crt"
     live.sandbox.lay(ca, OLD.certificate)
-    order = live.order(NEW, None, client_ca=ca)
-    prepare(live.sandbox.places)
-    staged = live.sandbox.stage(*order.files)
-    known = change_module._known_client_ca(order, live.sandbox.places)
-    note = change_module._note(order, BEFORE, readiness.running(BEFORE, live.sandbox.places), known)
-    Backup.begin(live.sandbox.places, staged=staged, manifest=None, note=note)
+    request = live.request(NEW, None, client_ca=ca)
+    prepare(live.sandbox.host_paths)
+    staged = live.sandbox.stage(*request.files)
+    known = change_module._known_client_ca(request, live.sandbox.host_paths)
+    note = change_module._note(request, BEFORE, readiness.running(BEFORE, live.sandbox.host_paths), known)
+    Backup.begin(live.sandbox.host_paths, staged=staged, manifest=None, note=note)
     install.discard(staged)
     if cut == "another client CA":
         live.sandbox.lay(ca, NEW.certificate)
     live.server.ready = 500
     timer = threading.Timer(1.0, lambda: setattr(live.server, "ready", 200))
     timer.start()
-    assert recover(live.sandbox.places, 5)["recovered"] == "ended"
+    assert recover(live.sandbox.host_paths, 5)["recovered"] == "ended"
     assert live.server.ready == 200

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import aggregation
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Api, load_pair
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import Login
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import ApiUser
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
@@ -36,7 +36,7 @@ def silent() -> t.Iterator[int]:
 
 def test_no_more_is_read_than_is_wanted(server: machine.Server) -> None:
     server.body = "x" * 1_000_000
-    api = Api("127.0.0.1", server.port, Login("nobody"), seconds=10)
+    api = Api("127.0.0.1", server.port, ApiUser("nobody"), seconds=10)
     assert len(api.get("/readyz", limit=1000).body) == 1000
     api.close()
     assert len(api.get("/readyz").body) == 1_000_000
@@ -50,8 +50,8 @@ def test_a_service_answers_if_one_of_its_ports_does(server: machine.Server, sile
 
 
 def test_a_pair_that_is_gone_is_said(silent: int) -> None:
-    gone = Login("nobody", "/none/crt", "/none/key")
-    found = aggregation.read_layer("127.0.0.1", silent, gone, dial_kubernetes=False)
+    gone = ApiUser("nobody", "/none/crt", "/none/key")
+    found = aggregation.read_aggregation_state("127.0.0.1", silent, gone, dial_kubernetes=False)
     assert found["error"] == "the pair does not load (FileNotFoundError)" and found["published"] is None
     each: t.Any = {"group": "a.b", "version": "v1", "service": {"namespace": "a", "name": "b", "port": 1}}
     assert aggregation._Reader("127.0.0.1", silent, gone).service(each, silent=True, aggregator=gone)["status"] is None

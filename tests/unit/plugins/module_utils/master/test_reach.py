@@ -17,7 +17,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import network, routing, service_reach
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import checksum
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.service_reach import (
     answering_apiservice,
@@ -184,7 +184,7 @@ class TestLookAround:
     def look(self, *flags: str, evidence: t.Sequence[str] = (), **probe: t.Any) -> t.Any:
         server = Process(2**22 + 1, ("kube-apiserver", *flags), 1)
         found = network.look_around(
-            list(evidence), self.MANIFEST, [server], server, {**self.PROBE, **probe}, Places("/nowhere")
+            list(evidence), self.MANIFEST, [server], server, {**self.PROBE, **probe}, HostPaths("/nowhere")
         )
         network_reader(json.loads(json.dumps(found[1])), "network")
         return found
@@ -193,7 +193,7 @@ class TestLookAround:
         assert self.look(evidence=["kube-proxy runs"])[0] == ["kube-proxy runs"]
         assert self.look("--enable-aggregator-routing=true")[0] == []
         assert self.look(answers=False)[0] == []
-        assert network.look_around([], self.MANIFEST, [], None, None, Places("/nowhere"))[0] == []
+        assert network.look_around([], self.MANIFEST, [], None, None, HostPaths("/nowhere"))[0] == []
         assert asked == []
 
     def test_an_address_that_answers_is_enough(self, asked: t.List[str]) -> None:
@@ -210,11 +210,11 @@ class TestLookAround:
 
 
 def test_what_this_collection_left(tmp_path: Path) -> None:
-    places = Places(str(tmp_path))
+    host_paths = HostPaths(str(tmp_path))
     text = "apiVersion: v1\n"
 
     def left(text: str, state: str = "done", new: t.Optional[str] = None, name: str = "20261122T020304Z") -> t.Any:
-        folder = Path(places.backups) / name
+        folder = Path(host_paths.backups) / name
         folder.mkdir(parents=True, exist_ok=True)
         journal: t.Any = {
             "bundle": None,
@@ -237,10 +237,10 @@ def test_what_this_collection_left(tmp_path: Path) -> None:
         }
         (folder / "journal.json").write_bytes(write_journal(journal))
         manifest: t.Any = {"text": text, "checksum": checksum(text.encode())}
-        return network._left_unset(manifest, places)
+        return network._left_unset(manifest, host_paths)
 
     manifest: t.Any = {"text": text, "checksum": checksum(text.encode())}
-    assert network._left_unset(manifest, places) is None
+    assert network._left_unset(manifest, host_paths) is None
     assert left(text) == "2026-11-22T02:03:04Z"
     assert left(text, new=checksum(b"other")) is None
     assert left(text, state="rolled back") is None
@@ -248,8 +248,8 @@ def test_what_this_collection_left(tmp_path: Path) -> None:
     assert left(text) == "2026-11-22T02:03:04Z"
     # only the last change counts
     assert left(text, new=checksum(b"other"), name="20261123T020304Z") is None
-    (Path(places.backups) / "20261123T020304Z" / "journal.json").write_text("odd")
-    assert network._left_unset(manifest, places) is None
+    (Path(host_paths.backups) / "20261123T020304Z" / "journal.json").write_text("odd")
+    assert network._left_unset(manifest, host_paths) is None
 
 
 @pytest.mark.parametrize(

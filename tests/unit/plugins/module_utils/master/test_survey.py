@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe_aggregation as surveying
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.kubelet_ca import kubelet_client_ca
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import Places
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     key_pem,
@@ -54,7 +54,7 @@ class Sandbox:
         place.write_text(content)
 
     def look(self, clock: t.Optional[float] = None) -> t.Dict[str, t.Any]:
-        return surveying.survey(
+        return surveying.observe_aggregation(
             manifest=MANIFEST,
             certificates_dir=None,
             root=str(self.root),
@@ -112,10 +112,10 @@ def test_the_kubelets_ca_is_found_in_its_configuration(text: str, sandbox: Sandb
 def test_the_kubelets_own_flags_come_first(sandbox: Sandbox) -> None:
     sandbox.write(KUBELET_CONFIG, "clientCAFile: /etc/usual.crt\n")
     sandbox.write("/etc/other.yaml", "clientCAFile: /etc/other.crt\n")
-    places = Places(str(sandbox.root))
+    host_paths = HostPaths(str(sandbox.root))
 
     def found(*words: str) -> t.Optional[str]:
-        return kubelet_client_ca([Process(1, ("/usr/bin/kubelet", *words), 1)], places)
+        return kubelet_client_ca([Process(1, ("/usr/bin/kubelet", *words), 1)], host_paths)
 
     assert found() == "/etc/usual.crt"
     assert found("--config=/etc/other.yaml") == "/etc/other.crt"

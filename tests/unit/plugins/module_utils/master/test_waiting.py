@@ -37,7 +37,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Live]:
 
 
 def test_it_serves(live: Live) -> None:
-    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    result = change(live.request(NEW, GOOD), live.sandbox.host_paths)
     assert {name: result[name] for name in ("changed", "manifest", "restarted", "rolled_back")} == {
         "changed": True,
         "manifest": True,
@@ -56,7 +56,7 @@ def test_it_serves(live: Live) -> None:
 
 def test_nothing_else_is_ever_in_the_folder_of_manifests(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = live.sandbox.path(support.MANIFEST).parent
-    order: t.List[str] = []
+    request: t.List[str] = []
     seen: t.Set[str] = set()
     real: dict[str, t.Callable[..., t.Any]] = {
         name: getattr(os, name) for name in ("replace", "open", "unlink", "link")
@@ -67,26 +67,26 @@ def test_nothing_else_is_ever_in_the_folder_of_manifests(live: Live, monkeypatch
             result = real[name](*arguments, **options)
             seen.update(os.listdir(str(folder)))
             if name == "replace" and "front-proxy-backup" not in arguments[1]:
-                order.append(os.path.basename(arguments[1]))
+                request.append(os.path.basename(arguments[1]))
             return result
 
         return call
 
     for name in real:
         monkeypatch.setattr(os, name, spy(name))
-    change(live.order(NEW, GOOD), live.sandbox.places)
+    change(live.request(NEW, GOOD), live.sandbox.host_paths)
     assert {name for name in seen if not name.startswith(".")} == {"kube-apiserver.yaml"}
     assert seen == {
         "kube-apiserver.yaml",
         ".kube-apiserver.yaml.front-proxy-new",
         ".kube-apiserver.yaml.front-proxy-old",
     }
-    assert order == ["front-proxy-ca.crt", "front-proxy-client.key", "front-proxy-client.crt", "kube-apiserver.yaml"]
+    assert request == ["front-proxy-ca.crt", "front-proxy-client.key", "front-proxy-client.crt", "kube-apiserver.yaml"]
 
 
 def test_it_dies_at_every_start(live: Live) -> None:
     state = live.sandbox.state()
-    result = change(live.order(NEW, BAD_TEXT, wait=60), live.sandbox.places)
+    result = change(live.request(NEW, BAD_TEXT, wait=60), live.sandbox.host_paths)
     assert result["failed"] and result["rolled_back"] and not result["changed"]
     assert result["last_words"] == ["starting", "Error: unknown flag: --no-such-flag"]
     assert re.search("kube-apiserver ended by itself at each of [3-6] starts", result["msg"])
@@ -100,14 +100,14 @@ def test_it_dies_at_every_start(live: Live) -> None:
 def test_starts_beside_the_old_server_do_not_count(live: Live) -> None:
     """Kubelets up to 1.22 do not wait for the old server, which holds the port for longer than three starts take."""
     live.kubelet.lingers = lambda text: 0.5 if text == GOOD else 0
-    result = change(live.order(NEW, GOOD, wait=40), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=40), live.sandbox.host_paths)
     assert not result.get("failed"), result.get("msg")
     assert live.kubelet.starts == live.kubelet.BESIDE + 1 and result["restarted"]
 
 
 def test_a_log_that_is_there_before_its_process_is_no_start_that_died(live: Live) -> None:
     live.kubelet.lingers, live.kubelet.hesitates = (lambda text: 0.5 if text == GOOD else 0), 1.8
-    result = change(live.order(NEW, GOOD, wait=40), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=40), live.sandbox.host_paths)
     assert not result.get("failed"), result.get("msg")
 
 
@@ -115,7 +115,7 @@ def test_it_dies_without_a_word(live: Live, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(readiness, "_SILENT", 0.5)
     state = live.sandbox.state()
     text = BAD_TEXT.replace("--no-such-flag", "--no-such-words")
-    result = change(live.order(NEW, text, wait=60), live.sandbox.places)
+    result = change(live.request(NEW, text, wait=60), live.sandbox.host_paths)
     assert result["rolled_back"] and "ended by itself at each of" in result["msg"]
     check_old(live, state)
 
@@ -123,7 +123,7 @@ def test_it_dies_without_a_word(live: Live, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_last_words_are_not_those_of_the_old_server(live: Live) -> None:
     """It says goodbye when the new one is long dead."""
     live.kubelet.lingers = lambda text: 0.5 if text == BAD_TEXT else 0
-    result = change(live.order(NEW, BAD_TEXT, wait=60), live.sandbox.places)
+    result = change(live.request(NEW, BAD_TEXT, wait=60), live.sandbox.host_paths)
     assert result["rolled_back"] and "ended by itself at each of" in result["msg"]
     assert result["last_words"] == ["starting", "Error: unknown flag: --no-such-flag"]
 
@@ -131,7 +131,7 @@ def test_the_last_words_are_not_those_of_the_old_server(live: Live) -> None:
 def test_too_few_starts_are_waited_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_STARTS", 7)
     state = live.sandbox.state()
-    result = change(live.order(NEW, BAD_TEXT, wait=1.2), live.sandbox.places)
+    result = change(live.request(NEW, BAD_TEXT, wait=1.2), live.sandbox.host_paths)
     assert "after 1 s no kube-apiserver is running." in result["msg"]
     check_old(live, state)
 
@@ -159,7 +159,7 @@ def test_it_never_serves_as_wanted(live: Live, spoil: str, words: str) -> None:
             live.server.ready = 200
 
     live.kubelet.react = react
-    result = change(live.order(NEW, GOOD, wait=1.2, flags=flags), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=1.2, flags=flags), live.sandbox.host_paths)
     assert result["failed"] and words in result["msg"], result["msg"]
     assert result["rolled_back"]
     check_old(live, state)
@@ -168,7 +168,7 @@ def test_it_never_serves_as_wanted(live: Live, spoil: str, words: str) -> None:
 def test_it_is_not_back_either(live: Live) -> None:
     live.server.ready = 500
     state = live.sandbox.state()
-    result = change(live.order(NEW, GOOD, wait=0.4), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=0.4), live.sandbox.host_paths)
     assert result["rolled_back"] and "The old state is back, but kube-apiserver does not serve with it" in result["msg"]
     check_old(live, state)
 
@@ -185,7 +185,7 @@ def test_a_server_that_knows_no_roles_yet_does_not_serve(live: Live) -> None:
         live.server.knows_roles, live.server.ready = True, 200
 
     live.kubelet.react = begin
-    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    result = change(live.request(NEW, GOOD), live.sandbox.host_paths)
     assert not result.get("failed") and result["probe"]["ready"]
     assert live.server.ready == 200
 
@@ -194,12 +194,12 @@ def test_a_server_that_knows_no_roles_yet_does_not_serve(live: Live) -> None:
 def test_it_may_refuse_strangers(live: Live, anonymous: bool) -> None:
     """Who is known by the pair hears whether it is ready, also where anonymous requests are off (401)."""
     live.server.anonymous = anonymous
-    assert change(live.order(NEW, GOOD), live.sandbox.places)["probe"]["ready"]
+    assert change(live.request(NEW, GOOD), live.sandbox.host_paths)["probe"]["ready"]
 
 
 def test_where_nobody_may_ask_it_must_answer_for_a_while(live: Live) -> None:
     live.server.ready = 403
-    result = change(live.order(NEW, GOOD), live.sandbox.places)
+    result = change(live.request(NEW, GOOD), live.sandbox.host_paths)
     assert not result.get("failed") and not result["probe"]["ready"]
     assert result["seconds"] >= readiness._UNTOLD
 
@@ -208,7 +208,7 @@ def test_an_answer_that_does_not_tell_is_not_enough(live: Live, monkeypatch: pyt
     live.server.ready = 403
     monkeypatch.setattr(readiness, "_UNTOLD", 60.0)
     live.kubelet.react = lambda text: text == BEFORE and setattr(live.server, "ready", 200)
-    result = change(live.order(NEW, GOOD, wait=2), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=2), live.sandbox.host_paths)
     assert result["rolled_back"] and "it answers, but does not say whether it is ready" in result["msg"]
 
 
@@ -223,7 +223,7 @@ def test_nobody_thought_of_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> No
         return real(*arguments)
 
     monkeypatch.setattr(readiness, "ask", ask)
-    result = change(live.order(NEW, GOOD, wait=1), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=1), live.sandbox.host_paths)
     assert result["rolled_back"] and "it cannot be looked at (RuntimeError: surprise)" in result["msg"]
     check_old(live, state)
 
@@ -232,7 +232,7 @@ def test_another_hand_edits_while_it_waits(live: Live) -> None:
     live.server.ready = 500
     theirs = GOOD + "# mine\n"
     live.kubelet.react = lambda text: text == GOOD and live.sandbox.lay(support.MANIFEST, theirs, 0o600)
-    result = change(live.order(NEW, GOOD, wait=1.0), live.sandbox.places)
+    result = change(live.request(NEW, GOOD, wait=1.0), live.sandbox.host_paths)
     assert result["failed"] and not result["rolled_back"] and result["changed"]
     kept = live.sandbox.backups[-1]
     assert result["msg"].startswith(
@@ -241,7 +241,7 @@ def test_another_hand_edits_while_it_waits(live: Live) -> None:
     assert live.sandbox.path(support.MANIFEST).read_text() == theirs
     # their text was made of ours, so it needs the new files
     assert live.sandbox.path(support.KEY).read_bytes() == NEW.key and live.sandbox.pair_loads()
-    assert not os.path.exists(live.sandbox.places.pending)
+    assert not os.path.exists(live.sandbox.host_paths.pending)
 
 
 def test_another_hand_edits_just_before_the_manifest_is_put(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_another_hand_edits_just_before_the_manifest_is_put(live: Live, monkeypa
 
     monkeypatch.setattr(install, "rename", rename)
     with pytest.raises(change_module.MasterError, match=r"changed by another hand in this moment; that change is kept"):
-        change(live.order(NEW, GOOD), live.sandbox.places)
+        change(live.request(NEW, GOOD), live.sandbox.host_paths)
     # nothing of ours stays: their text was made of the old one
     assert live.sandbox.state() == {**state, support.MANIFEST: (theirs.encode(), 0o600)}
 
@@ -273,11 +273,11 @@ def test_files_alone(live: Live, tmp_path: Path) -> None:
     # a server of another cluster: the newest one, on a port where nobody answers
     with machine.process("--secure-port=1", "--bind-address=127.0.0.1", f"--marker={tmp_path}", "--a", "--b"):
         threading.Timer(0.3, lambda: setattr(live.server, "trusted_issuer", NEW)).start()
-        result = change(live.order(NEW, None), live.sandbox.places)
+        result = change(live.request(NEW, None), live.sandbox.host_paths)
         assert not result.get("failed"), result.get("msg")
         assert result["changed"] and not result["manifest"] and not result["restarted"]
         assert result["probe"]["port"] == live.server.port and result["probe"]["accepted"]
-        again = change(live.order(NEW, None), live.sandbox.places)
+        again = change(live.request(NEW, None), live.sandbox.host_paths)
     assert again["changed"] is False and again["files"] == [] and again["probe"]["port"] == live.server.port
 
 
@@ -290,7 +290,7 @@ def test_a_repair_where_only_another_server_runs(live: Live, tmp_path: Path, fla
         assert time.monotonic() < deadline
         time.sleep(0.01)
     with machine.process(f"--marker={tmp_path}", *flags) as other:
-        result = change(live.order(NEW, GOOD), live.sandbox.places)
+        result = change(live.request(NEW, GOOD), live.sandbox.host_paths)
         assert other.poll() is None
     assert not result.get("failed"), result.get("msg")
     assert result["restarted"] and result["probe"]["port"] == live.server.port
@@ -300,7 +300,7 @@ def test_another_server_is_not_taken_for_ours_that_does_not_start(live: Live, tm
     state = live.sandbox.state()
     other = machine.start(f"--marker={tmp_path}", f"--secure-port={live.server.port}", "--bind-address=127.0.0.1")
     try:
-        result = change(live.order(NEW, BAD_TEXT, wait=60), live.sandbox.places)
+        result = change(live.request(NEW, BAD_TEXT, wait=60), live.sandbox.host_paths)
     finally:
         other.kill()
         other.wait()
@@ -309,7 +309,7 @@ def test_another_server_is_not_taken_for_ours_that_does_not_start(live: Live, tm
 
 
 def test_nothing_to_do_but_it_does_not_run_as_wanted(live: Live) -> None:
-    result = change(live.order(OLD, None, wait=0.3, flags={}), live.sandbox.places)
+    result = change(live.request(OLD, None, wait=0.3, flags={}), live.sandbox.host_paths)
     assert result["failed"] and not result["changed"] and not result["rolled_back"]
     assert result["msg"].startswith(
         "Nothing had to be changed, but kube-apiserver does not run as wanted: after 0 s it "

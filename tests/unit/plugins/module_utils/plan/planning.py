@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaWish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaSpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientWish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientSpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client_files import (
     ClientRequest,
     ensure_client,
@@ -21,13 +21,13 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.key
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import RenewBefore
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import (
-    ClusterSettings,
+    ClusterSpec,
     Report,
     plan_clusters,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import FileWish, decide_change
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import FileSpec, decide_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import NOW, YEAR
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FOLDER,
@@ -53,14 +53,14 @@ def folder(
     )
 
 
-def settings(path: str = FOLDER, renew_before: str = "1/3") -> ClusterSettings:
-    return ClusterSettings(folder=path, renew_before=renew_before, container="kube-apiserver")
+def cluster_spec(path: str = FOLDER, renew_before: str = "1/3") -> ClusterSpec:
+    return ClusterSpec(folder=path, renew_before=renew_before, container="kube-apiserver")
 
 
 def report(
     fake: t.Union[FakeMaster, str],
     *,
-    wish: t.Optional[Wish] = None,
+    spec: t.Optional[FrontProxySpec] = None,
     cluster: str = "kubernetes",
     targeted: bool = True,
     failure: str = "",
@@ -70,19 +70,21 @@ def report(
     """What is known of a master; only its name: it was not looked at, or (failure) could not be."""
     if isinstance(fake, str):
         return Report(fake, cluster, targeted, None, failure, None, None)
-    carried = settings(path, renew_before) if targeted else None
-    return Report(fake.name, cluster, targeted, fake.observe(), "", (wish or Wish()) if targeted else None, carried)
+    carried = cluster_spec(path, renew_before) if targeted else None
+    return Report(
+        fake.name, cluster, targeted, fake.observe(), "", (spec or FrontProxySpec()) if targeted else None, carried
+    )
 
 
 def plan(
     *seen: t.Union[FakeMaster, Report],
-    wish: t.Optional[Wish] = None,
+    spec: t.Optional[FrontProxySpec] = None,
     pki: t.Union[PkiFolder, t.Callable[[str], PkiFolder], None] = None,
     renew_before: str = "1/3",
 ) -> t.Dict[str, t.Any]:
     """Plan for masters, or reports of them."""
     reports = [
-        each if isinstance(each, Report) else report(each, wish=wish, renew_before=renew_before) for each in seen
+        each if isinstance(each, Report) else report(each, spec=spec, renew_before=renew_before) for each in seen
     ]
     found = pki if callable(pki) else (lambda dummy: pki or folder())
     return plan_clusters(reports, read_folder=found, now=NOW)
@@ -122,12 +124,12 @@ class Controller:
         ca = CaRequest(
             certificate_path=str(place / "front-proxy-ca.crt"),
             privatekey_path=str(place / "front-proxy-ca.key"),
-            wish=CaWish(Subject.of(common_name="front-proxy-ca"), spec, 10 * YEAR),
+            spec=CaSpec(Subject.of(common_name="front-proxy-ca"), spec, 10 * YEAR),
             adopt=cluster["adopt"],
         )
         ensure_ca(ca, check=False, now=NOW)
         if cluster["sign"]:
-            wanted = ClientWish.of(
+            wanted = ClientSpec.of(
                 renew_before=RenewBefore.parse("1/3"),
                 subject=Subject.of(common_name=cluster["common_name"]),
                 key=spec,
@@ -137,14 +139,14 @@ class Controller:
                 privatekey_path=str(place / "front-proxy-client.key"),
                 ca_certificate_path=ca.certificate_path,
                 ca_privatekey_path=ca.privatekey_path,
-                wish=wanted,
+                spec=wanted,
             )
             ensure_client(client, check=False, now=NOW)
 
-    def run(self, *masters: FakeMaster, wish: t.Optional[Wish] = None) -> t.Dict[str, t.Any]:
+    def run(self, *masters: FakeMaster, spec: t.Optional[FrontProxySpec] = None) -> t.Dict[str, t.Any]:
         """Plan, sign, apply wave by wave; gives the plan."""
         done = plan_clusters(
-            [report(each, wish=wish, path=str(self.path)) for each in masters], read_folder=self.read, now=NOW
+            [report(each, spec=spec, path=str(self.path)) for each in masters], read_folder=self.read, now=NOW
         )
         for cluster in done["clusters"].values():
             if not cluster["error"]:
@@ -157,14 +159,14 @@ class Controller:
 
     @staticmethod
     def _apply(fake: FakeMaster, wanted: t.Mapping[str, t.Any]) -> None:
-        wishes, contents = read_files(wanted["files"], str, checking=False)
-        fake.apply(decide_change(fake.read(), wanted["flags"], wishes, container="kube-apiserver"), contents)
+        specs, contents = read_files(wanted["files"], str, checking=False)
+        fake.apply(decide_change(fake.read(), wanted["flags"], specs, container="kube-apiserver"), contents)
         # what the master waits for: the kubelet runs what the manifest says
         fake.answers = fake.running = True
         fake.argv = None
 
 
-def wished(path: str, content: str, **more: t.Any) -> FileWish:
+def wished(path: str, content: str, **more: t.Any) -> FileSpec:
     """A wanted file as the action reads it."""
-    wishes, dummy = read_files([{"path": path, "content": content, **more}], str, checking=False)
-    return wishes[0]
+    specs, dummy = read_files([{"path": path, "content": content, **more}], str, checking=False)
+    return specs[0]

@@ -369,9 +369,9 @@ class FakeMaster:
         """Do what the module apiserver does."""
         for write in change.files:
             uid, gid = max(0, write.access.uid), max(0, write.access.gid)
-            owner = uid if write.wish.owner is None else 0
+            owner = uid if write.spec.owner is None else 0
             mode = f"{write.access.mode:04o}"
-            self.files[self.real(write.seen.host)] = File(contents[write.wish.path], mode, owner, gid)
+            self.files[self.real(write.seen.host)] = File(contents[write.spec.path], mode, owner, gid)
         if change.text is not None:
             self.text = change.text
             self.argv = None

@@ -15,7 +15,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.se
     ServerUser,
     server_user,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import build_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import build_change_request
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     key_pem,
     make_ca,
@@ -230,7 +230,7 @@ def test_only_the_owner_is_another() -> None:
 )
 def test_the_order_says_who_must_be_able_to_read(fake: FakeMaster, reader: t.Optional[Reading]) -> None:
     change = decide_change(fake.read(), {}, [wished(CRT, make_leaf().pem)], container="kube-apiserver")
-    order = build_order(fake.read(), change, {}, {CRT: make_leaf().pem}, wait=1, lock_timeout=1)
+    order = build_change_request(fake.read(), change, {}, {CRT: make_leaf().pem}, wait=1, lock_timeout=1)
     assert order.reader == reader
 
 

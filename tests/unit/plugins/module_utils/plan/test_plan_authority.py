@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
@@ -78,7 +78,7 @@ def test_the_controller_is_one_of_three_opinions() -> None:
 
 def test_ca_from_a_host_gives_its_ca_to_all() -> None:
     masters = [kubeadm("m1"), kubeadm("m2", ca="other").put_ca(make_ca("other"))]
-    done = plan(*masters, wish=Wish(ca_from="m2"), pki=folder(make_ca("other"), ca_key="plain"))
+    done = plan(*masters, spec=FrontProxySpec(ca_from="m2"), pki=folder(make_ca("other"), ca_key="plain"))
     assert cluster(done)["ca_reason"] == "the CA of m2, as front_proxy_ca_from says"
     assert paths(host(done)) == ALL and host(done, "m2")["action"] == "nothing"
     assert "it gets the front-proxy CA, because its file held another" in host(done)["reasons"]
@@ -88,36 +88,38 @@ def test_ca_from_a_host_gives_its_ca_to_all() -> None:
 def test_ca_from_a_host_without_the_key_cannot_sign() -> None:
     masters = [kubeadm("m1"), kubeadm("m2", ca="other").put_ca(make_ca("other"))]
     sentence(
-        refusal(plan(*masters, wish=Wish(ca_from="m2")), "m1"), "m1 needs a new proxy-client pair", "front-proxy-ca.key"
+        refusal(plan(*masters, spec=FrontProxySpec(ca_from="m2")), "m1"),
+        "m1 needs a new proxy-client pair",
+        "front-proxy-ca.key",
     )
 
 
 def test_ca_from_the_controller() -> None:
-    done = plan(kubeadm("m1"), wish=Wish(ca_from="controller"), pki=folder(make_ca("other"), ca_key="plain"))
+    done = plan(kubeadm("m1"), spec=FrontProxySpec(ca_from="controller"), pki=folder(make_ca("other"), ca_key="plain"))
     assert paths(host(done)) == ALL
     assert cluster(done)["ca_reason"] == "the CA of controller, as front_proxy_ca_from says"
 
 
 @pytest.mark.parametrize("name", ["nobody", "m2", "controller"])
 def test_ca_from_one_that_holds_none_is_refused(name: str) -> None:
-    said = refusal(plan(kubeadm("m1"), master("m2"), wish=Wish(ca_from=name)), "m1")
+    said = refusal(plan(kubeadm("m1"), master("m2"), spec=FrontProxySpec(ca_from=name)), "m1")
     sentence(said, f"front_proxy_ca_from is {name}", "those that do: m1")
 
 
 def test_ca_from_a_host_where_nobody_holds_one() -> None:
-    sentence(refusal(plan(master("m1"), wish=Wish(ca_from="m1")), "m1"), "those that do: nobody")
+    sentence(refusal(plan(master("m1"), spec=FrontProxySpec(ca_from="m1")), "m1"), "those that do: nobody")
 
 
 def test_ca_from_a_host_never_replaces_the_controllers() -> None:
     masters = [kubeadm("m1"), kubeadm("m2", ca="other").put_ca(make_ca("other"))]
-    said = refusal(plan(*masters, wish=Wish(ca_from="m2"), pki=folder(make_ca(), ca_key="plain")), "m1")
+    said = refusal(plan(*masters, spec=FrontProxySpec(ca_from="m2"), pki=folder(make_ca(), ca_key="plain")), "m1")
     sentence(
         said, "the CA of m2", support.FOLDER, "CN=front-proxy-ca", "never replaced", "front_proxy_ca_from to controller"
     )
 
 
 def test_ca_from_a_host_that_was_not_looked_at_is_looked_at() -> None:
-    done = plan(report(kubeadm("m1"), wish=Wish(ca_from="m2")), report("m2", targeted=False))
+    done = plan(report(kubeadm("m1"), spec=FrontProxySpec(ca_from="m2")), report("m2", targeted=False))
     assert done["clusters"]["kubernetes"]["look_at"] == ["m2"]
     sentence(refusal(done, "m1"), "front_proxy_ca_from is m2", "could not be looked at", "--limit")
 
@@ -235,7 +237,7 @@ def test_a_shared_ca_with_names_is_refused_unless_it_is_accepted() -> None:
     fake = shared_master()
     said = refusal(plan(fake), "m1")
     sentence(said, "--client-ca-file", "front-proxy-client becomes anyone", "front_proxy_allow_shared_ca: true")
-    done = plan(fake, wish=Wish(allow_shared_ca=True))
+    done = plan(fake, spec=FrontProxySpec(allow_shared_ca=True))
     assert done["waves"] == []
     (warning,) = cluster(done)["warnings"]
     sentence(warning, "m1: ", "--client-ca-file", "accepted")
@@ -243,7 +245,7 @@ def test_a_shared_ca_with_names_is_refused_unless_it_is_accepted() -> None:
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_shared_ca_without_names_is_refused_always(allowed: bool) -> None:
-    said = refusal(plan(shared_master(""), wish=Wish(allow_shared_ca=allowed)), "m1")
+    said = refusal(plan(shared_master(""), spec=FrontProxySpec(allow_shared_ca=allowed)), "m1")
     sentence(
         said,
         f"--{NAMES} is empty",

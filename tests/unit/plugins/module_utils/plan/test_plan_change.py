@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    Order,
-    write_order,
+    ChangeRequest,
+    write_change_request,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -19,12 +19,12 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lif
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
     ANNOTATION,
-    FileWish,
+    FileSpec,
     MasterChange,
     decide_change,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import (
-    build_order,
+    build_change_request,
     show_change,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
@@ -46,17 +46,17 @@ CA, CRT, KEY = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-client.crt", f"{
 SEVEN = support.proxy_flags()
 
 
-def decide(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> MasterChange:
+def decide(fake: FakeMaster, *files: FileSpec, flags: t.Optional[support.Flags] = None) -> MasterChange:
     return decide_change(fake.read(), SEVEN if flags is None else flags, files, container="kube-apiserver")
 
 
-def refused(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> str:
+def refused(fake: FakeMaster, *files: FileSpec, flags: t.Optional[support.Flags] = None) -> str:
     with pytest.raises(PlanError) as error:
         decide(fake, *files, flags=flags)
     return str(error.value)
 
 
-def new_pair() -> t.List[FileWish]:
+def new_pair() -> t.List[FileSpec]:
     return [wished(KEY, certificates.key_pem("client")), wished(CRT, make_leaf().pem)]
 
 
@@ -94,7 +94,7 @@ def test_a_folder_that_is_not_mounted_gets_a_volume() -> None:
 def test_a_folder_of_a_file_that_no_flag_names_is_mounted_too() -> None:
     change = decide(kubeadm(), wished("/opt/extra/ca.crt", make_ca().pem), flags={})
     assert "/opt/extra was not mounted into the pod" in change.reasons
-    assert [write.wish.path for write in change.files] == ["/opt/extra/ca.crt"]
+    assert [write.spec.path for write in change.files] == ["/opt/extra/ca.crt"]
 
 
 def test_a_folder_in_an_empty_dir_is_refused() -> None:
@@ -123,14 +123,14 @@ def test_a_flag_that_is_made_of_a_variable_is_refused() -> None:
         (File(make_ca().pem), wished(CA, make_ca().pem), None),
         (File(make_ca().pem, uid=7), wished(CA, make_ca().pem), None),
         (File(make_ca().pem, uid=7, gid=8), wished(CA, make_ca().pem, owner="7", group="group8"), None),
-        (File(make_ca().pem), FileWish(CA, None), "has another content"),
+        (File(make_ca().pem), FileSpec(CA, None), "has another content"),
     ],
 )
-def test_a_file_is_written_only_if_it_differs(there: t.Optional[File], wish: FileWish, reason: t.Optional[str]) -> None:
+def test_a_file_is_written_only_if_it_differs(there: t.Optional[File], spec: FileSpec, reason: t.Optional[str]) -> None:
     fake = kubeadm().without(CA)
     if there is not None:
         fake.files[CA] = there
-    change = decide(fake, wish)
+    change = decide(fake, spec)
     assert len(change.files) == bool(reason)
     assert change.reasons == ((f"{CA} {reason}",) if reason else ())
 
@@ -156,7 +156,7 @@ def test_a_key_is_told_by_the_certificate_that_it_loads_with(
 
 
 def test_a_key_that_is_not_made_yet_is_another_one() -> None:
-    change = decide(kubeadm(), FileWish(KEY, None, is_key=True))
+    change = decide(kubeadm(), FileSpec(KEY, None, is_key=True))
     assert change.reasons == (f"{KEY} is another key",)
 
 
@@ -192,7 +192,7 @@ def test_a_server_key_that_lies_on_no_host_tells_no_owner() -> None:
 
 
 def test_what_is_no_certificate_is_refused() -> None:
-    sentence(refused(kubeadm(), FileWish(CA, "rubbish")), CA, "no certificate in PEM form")
+    sentence(refused(kubeadm(), FileSpec(CA, "rubbish")), CA, "no certificate in PEM form")
 
 
 # --- restarts
@@ -246,11 +246,11 @@ def test_new_files_that_the_server_takes_up_by_itself_restart_nothing(fake: Fake
 # --- the order
 
 
-def order(fake: FakeMaster, *files: FileWish, flags: t.Optional[support.Flags] = None) -> Order:
+def order(fake: FakeMaster, *files: FileSpec, flags: t.Optional[support.Flags] = None) -> ChangeRequest:
     wanted = SEVEN if flags is None else flags
     contents = {CA: make_ca().pem, KEY: certificates.key_pem("client"), CRT: make_leaf().pem}
     change = decide(fake, *files, flags=wanted)
-    return build_order(fake.read(), change, wanted, contents, wait=300, lock_timeout=60)
+    return build_change_request(fake.read(), change, wanted, contents, wait=300, lock_timeout=60)
 
 
 def test_an_order_holds_what_the_module_needs() -> None:
@@ -312,7 +312,7 @@ def test_a_key_is_in_the_contents_of_the_order_alone() -> None:
     change = decide(fake, *files)
     built = order(fake, *files)
     bare = built._replace(files=tuple(file._replace(content=b"") for file in built.files))
-    shown = [write_order(bare), repr(change), repr(files), json.dumps(show_change(fake.read(), change))]
+    shown = [write_change_request(bare), repr(change), repr(files), json.dumps(show_change(fake.read(), change))]
     for text in shown:
         assert "PRIVATE KEY" not in text
         for line in secrets("client", "client m1", "somebody"):
@@ -369,7 +369,7 @@ def test_a_reason_names_no_secret() -> None:
 
 def test_the_diff_of_what_cannot_be_read_or_is_not_made_yet() -> None:
     fake = kubeadm().put(CA, "rubbish")
-    (shown,) = show_change(fake.read(), decide(fake, FileWish(CA, None)))
+    (shown,) = show_change(fake.read(), decide(fake, FileSpec(CA, None)))
     assert (shown["before"], shown["after"]) == ("unreadable\n", "made by the real run\n")
 
 

@@ -18,7 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.na
     read_list,
     write_list,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
@@ -30,13 +30,15 @@ NAMES = "requestheader-allowed-names"
 ROUTING = "enable-aggregator-routing"
 
 
-def decide(fake: support.FakeMaster, wish: t.Optional[Wish] = None, common_name: str = "front-proxy-client") -> Flags:
-    return wanted_flags(fake.read(), wish or Wish(), ClusterNames(common_name))
+def decide(
+    fake: support.FakeMaster, spec: t.Optional[FrontProxySpec] = None, common_name: str = "front-proxy-client"
+) -> Flags:
+    return wanted_flags(fake.read(), spec or FrontProxySpec(), ClusterNames(common_name))
 
 
-def refused(fake: support.FakeMaster, wish: t.Optional[Wish] = None) -> str:
+def refused(fake: support.FakeMaster, spec: t.Optional[FrontProxySpec] = None) -> str:
     with pytest.raises(PlanError) as error:
-        decide(fake, wish)
+        decide(fake, spec)
     return str(error.value)
 
 
@@ -107,13 +109,13 @@ def test_an_empty_list_is_kept_with_a_warning() -> None:
 def test_names_that_are_asked_for_replace_others(
     now: t.Optional[str], names: t.Tuple[str, ...], then: str, was: str
 ) -> None:
-    flags = decide(kubeadm(flags={NAMES: now}), Wish(allowed_names=names), "a")
+    flags = decide(kubeadm(flags={NAMES: now}), FrontProxySpec(allowed_names=names), "a")
     assert flags.values[NAMES] == then
     assert len(flags.reasons) == bool(was)
     if was:
         assert was in flags.reasons[0] and "front_proxy_allowed_names" in flags.reasons[0]
     # the next run finds nothing to do
-    again = decide(kubeadm(flags={NAMES: then}), Wish(allowed_names=names), "a")
+    again = decide(kubeadm(flags={NAMES: then}), FrontProxySpec(allowed_names=names), "a")
     assert again.values[NAMES] == then and again.reasons == ()
 
 
@@ -154,11 +156,11 @@ def test_the_standard_header_is_added_to_others(flag: str, now: str, then: str, 
 
 
 def test_headers_that_are_asked_for_are_added_and_others_stay() -> None:
-    wish = Wish(username_headers=("X-Remote-User", "X-Mine"))
-    flags = decide(kubeadm(flags={"requestheader-username-headers": "X-Theirs,x-remote-user"}), wish)
+    spec = FrontProxySpec(username_headers=("X-Remote-User", "X-Mine"))
+    flags = decide(kubeadm(flags={"requestheader-username-headers": "X-Theirs,x-remote-user"}), spec)
     assert flags.values["requestheader-username-headers"] == "X-Theirs,x-remote-user,X-Mine"
     assert flags.reasons == ("--requestheader-username-headers did not hold X-Mine",)
-    assert decide(master(), wish).values["requestheader-username-headers"] == "X-Remote-User,X-Mine"
+    assert decide(master(), spec).values["requestheader-username-headers"] == "X-Remote-User,X-Mine"
 
 
 # --- paths
@@ -166,7 +168,7 @@ def test_headers_that_are_asked_for_are_added_and_others_stay() -> None:
 
 def test_paths_are_kept_where_they_are() -> None:
     places = {"proxy-client-cert-file": "/opt/c.crt", "requestheader-client-ca-file": "/opt/bundle.pem"}
-    flags = decide(kubeadm(flags=places), Wish(certificates_dir="/elsewhere"))
+    flags = decide(kubeadm(flags=places), FrontProxySpec(certificates_dir="/elsewhere"))
     assert {name: flags.values[name] for name in places} == places and flags.reasons == ()
 
 
@@ -182,7 +184,7 @@ def test_the_folder_is_that_of_the_client_ca() -> None:
 
 
 def test_the_folder_that_is_asked_for() -> None:
-    flags = decide(master(), Wish(certificates_dir="/opt/pki"))
+    flags = decide(master(), FrontProxySpec(certificates_dir="/opt/pki"))
     assert flags.values == support.proxy_flags("/opt/pki")
 
 
@@ -209,7 +211,7 @@ def test_the_folder_that_is_asked_for() -> None:
 def test_routing_that_stays(
     routing: str, evidence: t.Sequence[str], root: str, now: t.Optional[str], then: t.Optional[str], words: str
 ) -> None:
-    flags = decide(kubeadm(flags={ROUTING: now}, evidence=evidence, root=root), Wish(routing=routing))
+    flags = decide(kubeadm(flags={ROUTING: now}, evidence=evidence, root=root), FrontProxySpec(routing=routing))
     assert flags.values.get(ROUTING) == then and flags.reasons == ()
     assert words in flags.routing
 
@@ -227,14 +229,14 @@ def test_routing_that_stays(
 def test_routing_that_changes(
     routing: str, evidence: t.Sequence[str], now: t.Optional[str], then: str, words: str
 ) -> None:
-    flags = decide(kubeadm(flags={ROUTING: now}, evidence=evidence), Wish(routing=routing))
+    flags = decide(kubeadm(flags={ROUTING: now}, evidence=evidence), FrontProxySpec(routing=routing))
     assert flags.values[ROUTING] == then
     assert len(flags.reasons) == 1 and flags.reasons[0].startswith(f"--{ROUTING} is set to {then}, ")
     assert words in flags.reasons[0]
 
 
 def test_routing_by_choice_works_below_a_root() -> None:
-    assert decide(kubeadm(root="/sandbox"), Wish(routing="true")).values[ROUTING] == "true"
+    assert decide(kubeadm(root="/sandbox"), FrontProxySpec(routing="true")).values[ROUTING] == "true"
 
 
 # --- extra flags
@@ -242,7 +244,9 @@ def test_routing_by_choice_works_below_a_root() -> None:
 
 def test_extra_flags_are_set_and_taken_out() -> None:
     fake = kubeadm(flags={"profiling": "true", "v": "2"})
-    flags = decide(fake, Wish(extra_flags={"profiling": None, "v": "4", "audit-log-path": "/x", "not-there": None}))
+    flags = decide(
+        fake, FrontProxySpec(extra_flags={"profiling": None, "v": "4", "audit-log-path": "/x", "not-there": None})
+    )
     assert {name: flags.values[name] for name in ("profiling", "v", "audit-log-path", "not-there")} == {
         "profiling": None,
         "v": "4",
@@ -257,13 +261,13 @@ def test_extra_flags_are_set_and_taken_out() -> None:
 
 
 def test_an_extra_flag_that_is_right_already_keeps_its_spelling() -> None:
-    flags = decide(kubeadm(flags={"profiling": "False"}), Wish(extra_flags={"profiling": "false"}))
+    flags = decide(kubeadm(flags={"profiling": "False"}), FrontProxySpec(extra_flags={"profiling": "false"}))
     assert flags.values["profiling"] == "False" and flags.reasons == ()
 
 
 def test_an_extra_flag_that_the_release_does_not_know_is_refused() -> None:
-    wish = Wish(extra_flags={"requestheader-uid-headers": "X-Remote-Uid"})
-    sentence(refused(kubeadm(), wish), "requestheader-uid-headers", "1.32", "1.28")
-    assert decide(kubeadm(release="v1.32.0"), wish).values["requestheader-uid-headers"] == "X-Remote-Uid"
+    spec = FrontProxySpec(extra_flags={"requestheader-uid-headers": "X-Remote-Uid"})
+    sentence(refused(kubeadm(), spec), "requestheader-uid-headers", "1.32", "1.28")
+    assert decide(kubeadm(release="v1.32.0"), spec).values["requestheader-uid-headers"] == "X-Remote-Uid"
     unknown = kubeadm(release=None, image="kube-apiserver:latest")
-    assert decide(unknown, wish).values["requestheader-uid-headers"] == "X-Remote-Uid"
+    assert decide(unknown, spec).values["requestheader-uid-headers"] == "X-Remote-Uid"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.apiserver_flags import FILE_NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     cluster_ca,
@@ -61,7 +61,7 @@ def written(done: t.Mapping[str, t.Any], host: str) -> t.List[str]:
 
 
 def test_the_client_ca_is_not_overwritten_where_another_master_says_which_ca_counts() -> None:
-    done = plan(kubeadm("m1"), sharing(), wish=Wish(ca_from="m1"), pki=folder(make_ca(), ca_key="plain"))
+    done = plan(kubeadm("m1"), sharing(), spec=FrontProxySpec(ca_from="m1"), pki=folder(make_ca(), ca_key="plain"))
     found = done["hosts"]["m2"]
     assert written(done, "m2")[0] == OWN and CLIENT_CA not in written(done, "m2")
     assert found["flags"]["requestheader-client-ca-file"] == OWN
@@ -73,13 +73,13 @@ def test_the_client_ca_is_not_overwritten_where_another_master_says_which_ca_cou
 
 def test_a_shared_ca_is_left_for_the_controllers_and_the_client_ca_stays(tmp_path: Path) -> None:
     controller, elsewhere = Controller(tmp_path), kubeadm("m9")
-    controller.run(elsewhere.without(OWN), wish=Wish())
+    controller.run(elsewhere.without(OWN), spec=FrontProxySpec())
     shared = [sharing("m1"), sharing("m2")]
     before = [fake.files[CLIENT_CA] for fake in shared]
-    controller.run(*shared, wish=Wish(ca_from="controller"))
+    controller.run(*shared, spec=FrontProxySpec(ca_from="controller"))
     assert [fake.files[CLIENT_CA] for fake in shared] == before
     assert {fake.read().pod.flag("requestheader-client-ca-file") for fake in shared} == {OWN}
-    again = controller.run(*shared, wish=Wish(ca_from="controller"))
+    again = controller.run(*shared, spec=FrontProxySpec(ca_from="controller"))
     assert again["waves"] == []
 
 
@@ -93,10 +93,10 @@ def test_where_the_usual_name_is_taken_another_folder_is_asked_for() -> None:
     fake = kubeadm("m1", flags={"client-ca-file": OWN}).put(OWN, cluster_ca().pem)
     fake.put_pair(leaf_of(cluster_ca(), "cluster kubernetes"))
     ours = folder(make_ca(), ca_key="plain")
-    said = refusal(plan(fake, wish=Wish(ca_from="controller"), pki=ours), "m1")
+    said = refusal(plan(fake, spec=FrontProxySpec(ca_from="controller"), pki=ours), "m1")
     sentence(said, f"{OWN} is the file of --client-ca-file", "front_proxy_certificates_dir")
     place = "/etc/kubernetes/front-proxy"
-    moved = plan(fake, wish=Wish(ca_from="controller", certificates_dir=place), pki=ours)
+    moved = plan(fake, spec=FrontProxySpec(ca_from="controller", certificates_dir=place), pki=ours)
     assert written(moved, "m1")[0] == f"{place}/front-proxy-ca.crt"
 
 
@@ -142,7 +142,7 @@ def test_a_certificate_that_is_everything_is_refused_with_the_way_out() -> None:
 
 
 def test_a_certificate_that_is_everything_stays_and_three_files_of_their_own_come(tmp_path: Path) -> None:
-    done = plan(everything_in_one(), wish=Wish(ca_from="controller"), pki=OURS)
+    done = plan(everything_in_one(), spec=FrontProxySpec(ca_from="controller"), pki=OURS)
     assert written(done, "m1") == ALL
     flags = done["hosts"]["m1"]["flags"]
     assert [flags[flag] for flag in FILE_NAMES] == [
@@ -151,12 +151,12 @@ def test_a_certificate_that_is_everything_stays_and_three_files_of_their_own_com
         f"{PKI}/front-proxy-client.key",
     ]
     controller = Controller(tmp_path)
-    controller.run(kubeadm("m9").without(OWN), wish=Wish())
+    controller.run(kubeadm("m9").without(OWN), spec=FrontProxySpec())
     fake = everything_in_one()
     before = dict(fake.files)
-    controller.run(fake, wish=Wish(ca_from="controller"))
+    controller.run(fake, spec=FrontProxySpec(ca_from="controller"))
     assert {path: fake.files[path] for path in before} == before
-    assert controller.run(fake, wish=Wish(ca_from="controller"))["waves"] == []
+    assert controller.run(fake, spec=FrontProxySpec(ca_from="controller"))["waves"] == []
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_a_certificate_that_is_everything_stays_and_three_files_of_their_own_com
     ],
 )
 def test_what_is_another_ones_file_is_not_written(fake: FakeMaster, others: str) -> None:
-    wish = Wish(ca_from="controller", certificates_dir="/etc/kubernetes/front-proxy")
-    done = plan(fake, wish=wish, pki=OURS)
+    spec = FrontProxySpec(ca_from="controller", certificates_dir="/etc/kubernetes/front-proxy")
+    done = plan(fake, spec=spec, pki=OURS)
     assert written(done, "m1")[0] == "/etc/kubernetes/front-proxy/front-proxy-ca.crt"
     assert any(f"is the file of {others}" in reason for reason in done["hosts"]["m1"]["reasons"])
 
@@ -198,7 +198,7 @@ def test_a_pair_in_one_file_works_and_gets_two_files_when_it_is_replaced() -> No
 def test_the_ca_and_the_pair_in_one_file_part_when_one_is_replaced() -> None:
     fake = one_file(ONE, kubeadm("m1"), "requestheader-client-ca-file", "proxy-client-cert-file")
     fake.without(OWN, ALL[2]).put(ONE, make_leaf(owner="client m1").pem + make_ca().pem)
-    done = plan(fake, wish=Wish(ca_from="controller"), pki=OURS)
+    done = plan(fake, spec=FrontProxySpec(ca_from="controller"), pki=OURS)
     assert set(written(done, "m1")) == set(ALL) and ONE not in written(done, "m1")
 
 

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import PlanResult, TaskResults
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
@@ -179,7 +179,7 @@ def test_warnings_are_shown() -> None:
 
 
 def test_no_key_is_shown() -> None:
-    done = plan(master("m1"), wish=Wish(), pki=folder(make_ca(), ca_key="plain", client=make_leaf()))
+    done = plan(master("m1"), spec=FrontProxySpec(), pki=folder(make_ca(), ca_key="plain", client=make_leaf()))
     assert "PRIVATE" not in "\n".join(summarize(done, results(m1={"applied": DONE}), checking=False))
 
 

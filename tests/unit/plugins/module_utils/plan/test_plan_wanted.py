@@ -17,8 +17,8 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 
 
 def read(*, checking: bool = False, **file: t.Any) -> t.Tuple[t.Any, t.Dict[str, str]]:
-    wishes, contents = read_files([{"path": "/pki/a.crt", **file}], str, checking=checking)
-    return wishes[0], contents
+    specs, contents = read_files([{"path": "/pki/a.crt", **file}], str, checking=checking)
+    return specs[0], contents
 
 
 def refused(**file: t.Any) -> str:
@@ -28,30 +28,30 @@ def refused(**file: t.Any) -> str:
 
 
 def test_a_certificate_is_taken_with_the_usual_mode() -> None:
-    wish, contents = read(content=make_ca().pem)
-    assert (wish.path, wish.text, wish.mode, wish.is_key, wish.key_of) == (
+    spec, contents = read(content=make_ca().pem)
+    assert (spec.path, spec.text, spec.mode, spec.is_key, spec.key_of) == (
         "/pki/a.crt",
         make_ca().pem,
         None,
         False,
         None,
     )
-    assert (wish.owner, wish.group) == (None, None) and contents == {"/pki/a.crt": make_ca().pem}
+    assert (spec.owner, spec.group) == (None, None) and contents == {"/pki/a.crt": make_ca().pem}
 
 
 def test_a_key_is_known_by_its_public_half_alone() -> None:
-    wish, contents = read(content=certificates.key_pem("client"), owner=7, group="kube")
-    assert (wish.text, wish.mode, wish.is_key) == (None, None, True)
-    assert wish.key_of == certificates.key("client").fingerprint
-    assert (wish.owner, wish.group) == ("7", "kube") and list(contents.values()) == [certificates.key_pem("client")]
-    assert "PRIVATE KEY" not in repr(wish)
+    spec, contents = read(content=certificates.key_pem("client"), owner=7, group="kube")
+    assert (spec.text, spec.mode, spec.is_key) == (None, None, True)
+    assert spec.key_of == certificates.key("client").fingerprint
+    assert (spec.owner, spec.group) == ("7", "kube") and list(contents.values()) == [certificates.key_pem("client")]
+    assert "PRIVATE KEY" not in repr(spec)
 
 
 def test_a_source_is_read_where_the_finder_says(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text(make_ca().pem)
     files = [{"path": "/pki/a.crt", "src": "ca.crt"}]
-    wishes, dummy = read_files(files, lambda name: str(tmp_path / name), checking=False)
-    assert wishes[0].text == make_ca().pem
+    specs, dummy = read_files(files, lambda name: str(tmp_path / name), checking=False)
+    assert specs[0].text == make_ca().pem
 
 
 @pytest.mark.parametrize("given", [{}, {"content": "x", "src": "y"}, {"content": None, "src": None}])
@@ -91,10 +91,10 @@ def test_a_key_for_its_group_is_taken() -> None:
 
 def test_a_missing_source_is_refused_but_in_check_mode() -> None:
     sentence(refused(src="/not/there.crt"), "/not/there.crt", "on the controller", "/pki/a.crt", "make it first")
-    wish, contents = read(src="/not/there.crt", checking=True)
-    assert (wish.text, wish.is_key, contents) == (None, False, {})
-    wish, contents = read(path="/pki/a.key", src="/not/there.key", checking=True)
-    assert (wish.text, wish.is_key, wish.key_of, wish.mode) == (None, True, None, None)
+    spec, contents = read(src="/not/there.crt", checking=True)
+    assert (spec.text, spec.is_key, contents) == (None, False, {})
+    spec, contents = read(path="/pki/a.key", src="/not/there.key", checking=True)
+    assert (spec.text, spec.is_key, spec.key_of, spec.mode) == (None, True, None, None)
 
 
 def test_a_source_that_is_no_pem_is_refused(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_what_is_made_anew_does_not_count_in_check_mode(tmp_path: Path) -> None:
     old = tmp_path / "old.crt"
     old.write_text(make_ca().pem, encoding="ascii")
-    wish, contents = read(src=str(old), made_anew=True, checking=True)
-    assert wish.text is None and contents == {}
-    wish, contents = read(src=str(old), made_anew=True)
-    assert wish.text == make_ca().pem and contents
+    spec, contents = read(src=str(old), made_anew=True, checking=True)
+    assert spec.text is None and contents == {}
+    spec, contents = read(src=str(old), made_anew=True)
+    assert spec.text == make_ca().pem and contents

@@ -10,13 +10,13 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import (
+    read_cluster_spec,
     read_flags,
-    read_settings,
+    read_front_proxy_spec,
     read_timeout,
-    read_wish,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import (
-    Wish,
+    FrontProxySpec,
     check_release,
     parse_release,
 )
@@ -46,18 +46,18 @@ def carried(**more: t.Any) -> t.Dict[str, t.Any]:
 
 def refused(**more: t.Any) -> str:
     with pytest.raises(PlanError) as error:
-        read_wish(carried(**more)).check()
+        read_front_proxy_spec(carried(**more)).check()
     return str(error.value)
 
 
 def test_nothing_set_is_the_usual() -> None:
-    wish = read_wish(carried())
-    wish.check()
-    assert wish == Wish()
+    spec = read_front_proxy_spec(carried())
+    spec.check()
+    assert spec == FrontProxySpec()
 
 
 def test_the_settings_of_the_cluster() -> None:
-    found = read_settings(carried(renew_before=30))
+    found = read_cluster_spec(carried(renew_before=30))
     assert (found.folder, found.renew_before, found.container) == ("/pki/kubernetes", "30", "kube-apiserver")
 
 
@@ -75,9 +75,9 @@ def test_headers_without_the_standard_one_are_refused(variable: str, value: t.An
 
 
 def test_headers_are_compared_as_headers_are() -> None:
-    wish = read_wish(carried(username_headers="x-remote-user, X-User"))
-    wish.check()
-    assert wish.username_headers == ("x-remote-user", "X-User")
+    spec = read_front_proxy_spec(carried(username_headers="x-remote-user, X-User"))
+    spec.check()
+    assert spec.username_headers == ("x-remote-user", "X-User")
 
 
 @pytest.mark.parametrize("value", [["X-Remote-User", ""], "X-Remote-User,"])
@@ -100,7 +100,7 @@ def test_a_common_name_that_is_not_allowed_is_refused() -> None:
     [(None, None), ("", None), ([], ()), (["a", "b"], ("a", "b")), ("a, b", ("a", "b"))],
 )
 def test_allowed_names_are_a_list_or_a_text_or_not_set(value: t.Any, names: t.Optional[t.Tuple[str, ...]]) -> None:
-    assert read_wish(carried(allowed_names=value)).allowed_names == names
+    assert read_front_proxy_spec(carried(allowed_names=value)).allowed_names == names
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [1]])
@@ -110,7 +110,7 @@ def test_names_that_are_no_names_are_refused(value: t.Any) -> None:
 
 @pytest.mark.parametrize(("value", "read"), [(True, "true"), (False, "false"), ("True", "true"), ("AUTO", "auto")])
 def test_routing_is_read_as_people_write_it(value: t.Any, read: str) -> None:
-    assert read_wish(carried(aggregator_routing=value)).routing == read
+    assert read_front_proxy_spec(carried(aggregator_routing=value)).routing == read
 
 
 def test_routing_that_is_neither_is_refused() -> None:
@@ -127,7 +127,7 @@ def test_a_relative_folder_is_refused() -> None:
      ("true", True), ("yes", True), (1, True), (0, False)],
 )  # fmt: skip
 def test_a_shared_ca_is_allowed_by_a_true_value_only(value: t.Any, allowed: bool) -> None:
-    assert read_wish(carried(allow_shared_ca=value)).allow_shared_ca is allowed
+    assert read_front_proxy_spec(carried(allow_shared_ca=value)).allow_shared_ca is allowed
 
 
 def test_a_shared_ca_is_not_allowed_by_any_other_word() -> None:
@@ -135,8 +135,8 @@ def test_a_shared_ca_is_not_allowed_by_any_other_word() -> None:
 
 
 def test_numbers_where_texts_are_expected_become_texts() -> None:
-    wish = read_wish(carried(common_name=7, ca_from=8, certificates_dir=9))
-    assert (wish.common_name, wish.ca_from, wish.certificates_dir) == ("7", "8", "9")
+    spec = read_front_proxy_spec(carried(common_name=7, ca_from=8, certificates_dir=9))
+    assert (spec.common_name, spec.ca_from, spec.certificates_dir) == ("7", "8", "9")
 
 
 # --- extra flags
@@ -159,7 +159,7 @@ def test_extra_flags_are_read_as_kube_apiserver_reads_them() -> None:
         "x": None,
         "y": "z",
     }
-    assert read_wish(carried(extra_flags=given)).extra_flags == read_flags(given)
+    assert read_front_proxy_spec(carried(extra_flags=given)).extra_flags == read_flags(given)
 
 
 def test_flags_have_one_name_however_they_are_written() -> None:
@@ -238,7 +238,9 @@ def test_releases(text: t.Optional[str], release: t.Optional[t.Tuple[int, int]])
 @pytest.mark.parametrize(("value", "seconds"), [(300, 300), ("60", 60), (" 90 ", 90)])
 def test_the_timeout_is_a_number_of_seconds(value: t.Any, seconds: int) -> None:
     assert (
-        read_timeout(carried(wait_timeout=value)) == seconds == read_settings(carried(wait_timeout=value)).wait_timeout
+        read_timeout(carried(wait_timeout=value))
+        == seconds
+        == read_cluster_spec(carried(wait_timeout=value)).wait_timeout
     )
 
 

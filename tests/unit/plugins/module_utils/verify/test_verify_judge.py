@@ -16,7 +16,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,
@@ -91,7 +91,7 @@ def test_a_union_bundle_on_all_masters_is_fine() -> None:
 
 def test_a_master_that_was_not_seen_may_hold_what_is_published() -> None:
     one = Layer(kubeadm("m1"), published=[make_ca(), make_ca("old", "old")])
-    assert ids(look(one, Seen("m2", "kubernetes", None, "unreachable"))) == ["master-not-seen"]
+    assert ids(look(one, ObservedMaster("m2", "kubernetes", None, "unreachable"))) == ["master-not-seen"]
 
 
 def test_what_a_broken_front_proxy_explains_is_a_note() -> None:
@@ -144,16 +144,16 @@ def test_before_1_20_a_pair_is_read_at_the_start_only() -> None:
     fake = kubeadm(release="v1.19.4")
     facts = Layer(fake).facts()
     facts["files"][f"{PKI}/front-proxy-client.crt"]["stamp"] = f"1:2:{3 * 10**9}:4"
-    (found,) = look(Seen("m1", "kubernetes", facts)).findings
+    (found,) = look(ObservedMaster("m1", "kubernetes", facts)).findings
     assert found.kind.id == "files-not-loaded" and "restart kube-apiserver on m1" in found.fix
     facts["process"]["started"] = 4.0
-    assert ids(look(Seen("m1", "kubernetes", facts))) == []
+    assert ids(look(ObservedMaster("m1", "kubernetes", facts))) == []
 
 
 def test_a_single_file_mount_hides_a_new_file() -> None:
     facts = Layer(kubeadm()).facts()
     facts["files"][f"{PKI}/front-proxy-ca.crt"]["in_container"] = False
-    (found,) = look(Seen("m1", "kubernetes", facts)).findings
+    (found,) = look(ObservedMaster("m1", "kubernetes", facts)).findings
     assert found.kind.id == "files-not-loaded" and "the container sees another file" in found.evidence[0]
 
 
@@ -165,7 +165,7 @@ def test_a_folder_that_is_mounted_elsewhere_is_not_judged() -> None:
     for file in moved.values():
         file["loads_with"] = [path.replace(PKI, "/srv/pki") for path in file.get("loads_with") or ()]
     facts["files"] = moved
-    assert ids(look(Seen("m1", "kubernetes", facts))) == []
+    assert ids(look(ObservedMaster("m1", "kubernetes", facts))) == []
 
 
 def test_a_short_life_is_no_reason_for_an_alarm() -> None:
