@@ -119,7 +119,7 @@ class ActionModule(MasterAction):
             wait=arguments["wait_timeout"] if waits else 0,
             lock_timeout=arguments["lock_timeout"],
         )
-        outcome = self._send({"order": write_change_request(request)}, arguments, variables, read_change_result)
+        outcome = self._send({"request": write_change_request(request)}, arguments, variables, read_change_result)
         return self._merge(result, outcome)
 
     def _given(self, observed: t.Mapping[str, t.Any]) -> Observation:

@@ -129,7 +129,7 @@ options:
       - The result of M(kubeops.aggregation_layer.apiserver_info) for this master, if that was called a moment ago. It
         saves a round trip. What has changed since is noticed, and then nothing is written.
     type: dict
-  order:
+  request:
     description:
       - What the action plugin sends to the master, as JSON. Not for playbooks.
     type: str
@@ -263,12 +263,12 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 300},
             "root": {"type": "path"},
             "observed": {"type": "dict"},
-            "order": {"type": "str", "no_log": True},
+            "request": {"type": "str", "no_log": True},
             "recover": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    if module.check_mode or (module.params["order"] is None and not module.params["recover"]):
+    if module.check_mode or (module.params["request"] is None and not module.params["recover"]):
         module.fail_json(msg="This module does its work through its action plugin; call it from a task, not directly.")
     host_paths = HostPaths(module.params["root"])
     result: t.Mapping[str, t.Any]
@@ -276,7 +276,7 @@ def main() -> None:
         if module.params["recover"]:
             result = run_detached(lambda: recover(host_paths, module.params["lock_timeout"]))
         else:
-            request = with_numbers(read_change_request(module.params["order"]))
+            request = with_numbers(read_change_request(module.params["request"]))
             result = run_detached(lambda: change(request, host_paths))
     except UserError as error:
         module.fail_json(msg=str(error))

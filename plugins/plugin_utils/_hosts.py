@@ -57,9 +57,9 @@ def find_pattern(variables: t.Mapping[str, t.Any], loader: t.Any) -> str:
         return _text(everywhere, "all hosts")
     own: dict[str, str] = {}
     for name in groups[group or "all"]:
-        wish = hostvars[name].get(_VARIABLE)
-        if wish is not None:
-            own.setdefault(_text(wish, name), str(name))
+        wanted = hostvars[name].get(_VARIABLE)
+        if wanted is not None:
+            own.setdefault(_text(wanted, name), str(name))
     if group:
         for pattern, name in own.items():
             if not set(_hosts(pattern, variables, loader)) <= set(groups[group]):

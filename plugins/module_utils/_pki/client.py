@@ -205,7 +205,7 @@ def issue_client(
 def sign_client(
     *, spec: ClientSpec, ca: Certificate, ca_key: PrivateKey, public_key: t.Any, now: datetime
 ) -> tuple[Certificate, tuple[str, ...]]:
-    """(certificate, warnings): the wish's subject on a public key, signed by the CA."""
+    """(certificate, warnings): the spec's subject on a public key, signed by the CA."""
     not_before, not_after, warnings = dates_of_new_client(validity=spec.validity, ca=ca, now=now)
     usages = ("digital_signature", "key_encipherment") if spec.key.kind == "RSA" else ("digital_signature",)
     with quiet():

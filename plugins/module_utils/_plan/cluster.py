@@ -299,7 +299,7 @@ def decide_cluster(
     """Decide for one cluster. Raises PlanError (UnseenMasters if a look at more masters could help).
 
     masters: those to be brought to the wanted state, at least one; others: masters of the cluster that were only
-    looked at; unseen: those that were not; folder: the controller's; wishes: by master; doubt: see plan_clusters.
+    looked at; unseen: those that were not; folder: the controller's; specs: by master; doubt: see plan_clusters.
     """
     spec = specs[masters[0].name]
     for name, each in specs.items():

@@ -61,7 +61,7 @@ def read_files(
 ) -> tuple[list[FileSpec], dict[str, str]]:
     """Read the wanted files. find: gives the place on the controller of a ``src``; checking: it need not be there yet.
 
-    Returns the wishes, in which there is no private key, and the contents by path. Raises PlanError, PkiError.
+    Returns the specs, in which there is no private key, and the contents by path. Raises PlanError, PkiError.
     """
     specs, contents = [], {}
     for file in files:

@@ -62,7 +62,7 @@ def read_flags(flags: t.Mapping[str, t.Any]) -> dict[str, str | None]:
 
 
 def read_front_proxy_spec(spec: t.Mapping[str, t.Any]) -> FrontProxySpec:
-    """Build the wish for one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
+    """Build the spec of one master from the variables of the role. Raises PlanError for a value of the wrong kind."""
     extra = spec.get("extra_flags") or {}
     if not isinstance(extra, dict):
         raise PlanError(
@@ -88,7 +88,7 @@ def read_front_proxy_spec(spec: t.Mapping[str, t.Any]) -> FrontProxySpec:
 
 
 def read_timeout(spec: t.Mapping[str, t.Any]) -> int:
-    """Take the whole seconds for which a master is waited for. spec: as `read_wish` has it. Raises PlanError."""
+    """Take the whole seconds for which a master is waited for. spec: as `read_front_proxy_spec` has it. Raises PlanError."""
     value = spec.get("wait_timeout", 300)
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value).strip()):
         raise PlanError(f"front_proxy_wait_timeout is {value!r}; it takes a whole number of seconds.")

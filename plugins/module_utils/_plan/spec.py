@@ -87,7 +87,7 @@ class FrontProxySpec:
     allow_unknown_client_ca: bool = False
 
     def check(self) -> None:
-        """Raise PlanError if the wish contradicts itself or Kubernetes."""
+        """Raise PlanError if it contradicts itself or Kubernetes."""
         for name, standard in _STANDARD.items():
             values = getattr(self, name)
             if standard.lower() not in [value.lower() for value in values]:

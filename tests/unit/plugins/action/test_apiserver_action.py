@@ -77,9 +77,9 @@ class Play:
                 asked = {"certificates_dir": None, **module_args}
                 return {**observe(**asked), "changed": False, "invocation": {}}
             if module_args.get("recover"):
-                return {**recover(self.master.places, 1), "invocation": {}}
+                return {**recover(self.master.host_paths, 1), "invocation": {}}
             return {
-                **change(with_numbers(read_change_request(module_args["order"])), self.master.places),
+                **change(with_numbers(read_change_request(module_args["request"])), self.master.host_paths),
                 "invocation": {},
             }
         except MasterError as error:
@@ -179,10 +179,10 @@ def test_check_mode_only_looks(play: Play) -> None:
 
 
 def cut_off(play: Play) -> None:
-    prepare(play.master.places)
+    prepare(play.master.host_paths)
     staged = play.master.stage(NewFile(support.KEY, NEW.key, 0o600))
     Backup.begin(
-        play.master.places,
+        play.master.host_paths,
         staged=staged,
         manifest=None,
         note=support.note(certificate=support.CERTIFICATE, key=support.KEY),
@@ -262,7 +262,7 @@ def test_a_key_is_not_in_the_masters_log(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"order": {}}, "Unsupported parameters"),
+        ({"request": {}}, "Unsupported parameters"),
         ({"recover": True}, "Unsupported parameters"),
         ({"files": [{"path": support.BUNDLE}]}, f"The file {support.BUNDLE} needs either content or src"),
         ({"files": [{"path": "relative", "content": "x"}]}, "which is not absolute"),
@@ -292,7 +292,7 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a root nothing runs, so nothing is waited for; and a live master's times are those of the task."""
     play.answers[MODULE] = DONE
     play(flags=FLAGS, files=FILES, lock_timeout=7)
-    request = json.loads(play.calls[1][1]["order"])
+    request = json.loads(play.calls[1][1]["request"])
     assert request["wait"] == 0 and request["lock_timeout"] == 7
     live = observe(
         manifest=support.MANIFEST,
@@ -304,7 +304,7 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     play.answers[INFO] = {**live, "root": ""}
     for arguments, wanted in (({"wait_timeout": 9}, 9), ({"wait": False}, 0), ({}, 300)):
         play(flags=FLAGS, files=FILES, **arguments)
-        assert json.loads(play.calls[1][1]["order"])["wait"] == wanted
+        assert json.loads(play.calls[1][1]["request"])["wait"] == wanted
 
 
 def test_what_no_kubelet_would_take_up_is_not_sent(play: Play) -> None:

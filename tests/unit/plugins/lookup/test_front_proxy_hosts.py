@@ -44,7 +44,7 @@ def ask(
     if running:
         specs = {host: own.get(host, everywhere) for host in (*hosts, "localhost")}
         variables["hostvars"] = {
-            host: {} if wish is None else {"front_proxy_hosts": wish} for host, wish in specs.items()
+            host: {} if wanted is None else {"front_proxy_hosts": wanted} for host, wanted in specs.items()
         }
     plugin = front_proxy_hosts.LookupModule(loader=DataLoader())
     plugin._load_name = NAME

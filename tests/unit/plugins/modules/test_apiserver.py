@@ -83,13 +83,13 @@ def test_a_relative_root_is_the_one_that_was_looked_at(
 
 
 def test_it_finishes_what_was_cut_off(master: support.Sandbox, module: Runner) -> None:
-    change_module.prepare(master.places)
+    change_module.prepare(master.host_paths)
     request = master.request(NEW)
     staged = master.stage(*request.files, NewFile(support.MANIFEST, support.NEW_TEXT.encode(), 0o600))
     change_module.Backup.begin(
-        master.places,
+        master.host_paths,
         staged=staged,
-        manifest=master.places.real(support.MANIFEST),
+        manifest=master.host_paths.real(support.MANIFEST),
         note=change_module._note(request, support.NEW_TEXT, None),
     )
     install.put(next(file for file in staged if file.path.endswith(".key")))
@@ -118,8 +118,8 @@ def test_sentences(master: support.Sandbox, module: Runner, monkeypatch: pytest.
 
 
 def test_another_run_holds_the_lock(master: support.Sandbox, module: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    change_module.prepare(master.places)
-    with lock.exclusive(master.places, 0):
+    change_module.prepare(master.host_paths)
+    with lock.exclusive(master.host_paths, 0):
         request = sent(master, NEW, lock_timeout=0)
         assert module.refused(root=str(master.root), request=request).startswith("Another run has been changing this")
         assert module.refused(root=str(master.root), recover=True, lock_timeout=0).startswith("Another run has been")

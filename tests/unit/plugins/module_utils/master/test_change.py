@@ -261,7 +261,7 @@ if late:
 else:
     fill()
 try:
-    module.change(sandbox.order(NEW), sandbox.places)
+    module.change(sandbox.request(NEW), sandbox.host_paths)
 except MasterError as error:
     print(error)
 assert not any("front-proxy-new" in path for path in sandbox.everything())
@@ -269,7 +269,7 @@ assert sandbox.state() == before, sandbox.state()
 assert not any("pending" in path for path in sandbox.everything())
 assert sandbox.holders_of(NEW.key) == [] and sandbox.holders_of(OLD.key) == [support.KEY]
 os.unlink(str(sandbox.path(folder) / ".ballast"))
-assert module.change(sandbox.order(NEW), sandbox.places)["changed"]
+assert module.change(sandbox.request(NEW), sandbox.host_paths)["changed"]
 assert sandbox.path(support.KEY).read_bytes() == NEW.key
 """
 

@@ -166,7 +166,7 @@ class Controller:
         fake.argv = None
 
 
-def wished(path: str, content: str, **more: t.Any) -> FileSpec:
+def file_spec(path: str, content: str, **more: t.Any) -> FileSpec:
     """A wanted file as the action reads it."""
     specs, dummy = read_files([{"path": path, "content": content, **more}], str, checking=False)
     return specs[0]

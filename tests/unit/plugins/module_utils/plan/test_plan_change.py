@@ -32,7 +32,7 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
     make_ca,
     make_leaf,
 )
-from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import wished
+from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import file_spec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
     FakeMaster,
@@ -57,7 +57,7 @@ def refused(fake: FakeMaster, *files: FileSpec, flags: t.Optional[support.Flags]
 
 
 def new_pair() -> t.List[FileSpec]:
-    return [wished(KEY, certificates.key_pem("client")), wished(CRT, make_leaf().pem)]
+    return [file_spec(KEY, certificates.key_pem("client")), file_spec(CRT, make_leaf().pem)]
 
 
 # --- flags and folders
@@ -92,7 +92,7 @@ def test_a_folder_that_is_not_mounted_gets_a_volume() -> None:
 
 
 def test_a_folder_of_a_file_that_no_flag_names_is_mounted_too() -> None:
-    change = decide(kubeadm(), wished("/opt/extra/ca.crt", make_ca().pem), flags={})
+    change = decide(kubeadm(), file_spec("/opt/extra/ca.crt", make_ca().pem), flags={})
     assert "/opt/extra was not mounted into the pod" in change.reasons
     assert [write.spec.path for write in change.files] == ["/opt/extra/ca.crt"]
 
@@ -111,18 +111,18 @@ def test_a_flag_that_is_made_of_a_variable_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "wish", "reason"),
+    ("there", "spec", "reason"),
     [
-        (None, wished(CA, make_ca().pem), "is not there"),
-        (File(make_ca("other").pem), wished(CA, make_ca().pem), "has another content"),
-        (File(make_ca().pem, "0600"), wished(CA, make_ca().pem), None),
-        (File(make_ca().pem, "0666"), wished(CA, make_ca().pem), "has mode 0666, not 0644"),
-        (File(make_ca().pem, "0600"), wished(CA, make_ca().pem, mode="0644"), "has mode 0600, not 0644"),
-        (File(make_ca().pem, uid=7), wished(CA, make_ca().pem, owner="root"), "has the owner user7, not root"),
-        (File(make_ca().pem, gid=7), wished(CA, make_ca().pem, group="root"), "has the group group7, not root"),
-        (File(make_ca().pem), wished(CA, make_ca().pem), None),
-        (File(make_ca().pem, uid=7), wished(CA, make_ca().pem), None),
-        (File(make_ca().pem, uid=7, gid=8), wished(CA, make_ca().pem, owner="7", group="group8"), None),
+        (None, file_spec(CA, make_ca().pem), "is not there"),
+        (File(make_ca("other").pem), file_spec(CA, make_ca().pem), "has another content"),
+        (File(make_ca().pem, "0600"), file_spec(CA, make_ca().pem), None),
+        (File(make_ca().pem, "0666"), file_spec(CA, make_ca().pem), "has mode 0666, not 0644"),
+        (File(make_ca().pem, "0600"), file_spec(CA, make_ca().pem, mode="0644"), "has mode 0600, not 0644"),
+        (File(make_ca().pem, uid=7), file_spec(CA, make_ca().pem, owner="root"), "has the owner user7, not root"),
+        (File(make_ca().pem, gid=7), file_spec(CA, make_ca().pem, group="root"), "has the group group7, not root"),
+        (File(make_ca().pem), file_spec(CA, make_ca().pem), None),
+        (File(make_ca().pem, uid=7), file_spec(CA, make_ca().pem), None),
+        (File(make_ca().pem, uid=7, gid=8), file_spec(CA, make_ca().pem, owner="7", group="group8"), None),
         (File(make_ca().pem), FileSpec(CA, None), "has another content"),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_key_is_told_by_the_certificate_that_it_loads_with(
     fake = kubeadm().without(KEY)
     if there:
         fake.put(KEY, certificates.key_pem(there), mode)
-    change = decide(fake, wished(KEY, certificates.key_pem("client m1")))
+    change = decide(fake, file_spec(KEY, certificates.key_pem("client m1")))
     assert change.reasons == ((f"{KEY} {reason}",) if reason else ())
 
 
@@ -162,7 +162,7 @@ def test_a_key_that_is_not_made_yet_is_another_one() -> None:
 
 def test_a_file_is_written_where_the_volume_comes_from() -> None:
     fake = kubeadm(mounts=[support.MountSpec(PKI, "/srv/pki")])
-    assert order(fake, wished(CA, make_ca().pem)).files[0].path == "/srv/pki/front-proxy-ca.crt"
+    assert order(fake, file_spec(CA, make_ca().pem)).files[0].path == "/srv/pki/front-proxy-ca.crt"
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_a_file_is_written_where_the_volume_comes_from() -> None:
 def test_a_file_belongs_to_whom_it_belonged_and_a_new_one_to_whom_the_servers_key_belongs(
     change: t.Callable[[FakeMaster], FakeMaster], owner: t.Tuple[int, int]
 ) -> None:
-    (file,) = order(change(master()), wished(CA, make_ca().pem)).files
+    (file,) = order(change(master()), file_spec(CA, make_ca().pem)).files
     assert (file.uid, file.gid) == owner
 
 
 def test_a_server_key_that_lies_on_no_host_tells_no_owner() -> None:
     mounts = [support.mounted(PKI), support.MountSpec("/tls", None)]
     fake = master(flags={"tls-private-key-file": "/tls/tls.key"}, mounts=mounts)
-    (file,) = order(fake, wished(CA, make_ca().pem)).files
+    (file,) = order(fake, file_spec(CA, make_ca().pem)).files
     assert (file.uid, file.gid) == (-1, -1)
 
 
@@ -199,7 +199,7 @@ def test_what_is_no_certificate_is_refused() -> None:
 
 
 def test_new_files_alone_need_no_restart() -> None:
-    change = decide(kubeadm(), wished(CA, make_ca("other").pem), *new_pair())
+    change = decide(kubeadm(), file_spec(CA, make_ca("other").pem), *new_pair())
     assert len(change.files) == 3 and change.text is None and change.restart == ""
 
 
@@ -223,7 +223,7 @@ def test_new_files_that_the_server_would_not_take_up_restart_it(fake: FakeMaster
     assert words in change.restart
     assert ANNOTATION in read_pod(change.text or "").annotations
     # a second change must restart it again
-    other = decide(fake, wished(CRT, make_leaf(common_name="other").pem))
+    other = decide(fake, file_spec(CRT, make_leaf(common_name="other").pem))
     assert read_pod(other.text or "").annotations != read_pod(change.text or "").annotations
     # and without a change there is nothing to restart for
     assert decide(fake).empty
@@ -255,7 +255,7 @@ def order(fake: FakeMaster, *files: FileSpec, flags: t.Optional[support.Flags] =
 
 def test_an_order_holds_what_the_module_needs() -> None:
     fake = master(mounts=[support.MountSpec(PKI, "/srv/pki")])
-    built = order(fake, wished(CA, make_ca().pem), *new_pair())
+    built = order(fake, file_spec(CA, make_ca().pem), *new_pair())
     assert built.manifest == support.MANIFEST and built.manifest_text != fake.text
     assert built.manifest_seen == fake.observe()["manifest"]["checksum"]
     assert [file.path for file in built.files] == [
@@ -275,7 +275,7 @@ def test_an_order_holds_what_the_module_needs() -> None:
 
 def test_an_order_names_the_state_of_the_files_that_it_replaces() -> None:
     fake = kubeadm()
-    (file,) = order(fake, wished(CRT, make_leaf().pem)).files
+    (file,) = order(fake, file_spec(CRT, make_leaf().pem)).files
     assert file.seen == fake.observe()["files"][CRT]["stamp"]
 
 
@@ -308,7 +308,7 @@ def secrets(*names: str) -> t.List[str]:
 
 def test_a_key_is_in_the_contents_of_the_order_alone() -> None:
     fake = kubeadm().put(KEY, certificates.key_pem("somebody"), "0600")
-    files = [wished(CA, make_ca("other").pem), *new_pair()]
+    files = [file_spec(CA, make_ca("other").pem), *new_pair()]
     change = decide(fake, *files)
     built = order(fake, *files)
     bare = built._replace(files=tuple(file._replace(content=b"") for file in built.files))
@@ -324,7 +324,7 @@ def test_a_key_is_in_the_contents_of_the_order_alone() -> None:
 
 def test_the_diff_shows_certificates_by_their_facts() -> None:
     fake = kubeadm()
-    (shown,) = show_change(fake.read(), decide(fake, wished(CA, make_ca("other", "their-ca").pem)))
+    (shown,) = show_change(fake.read(), decide(fake, file_spec(CA, make_ca("other", "their-ca").pem)))
     assert (shown["before_header"], shown["after_header"]) == (CA, f"{CA} (mode 0644)")
     ca = make_ca()
     assert shown["before"] == (
@@ -375,5 +375,5 @@ def test_the_diff_of_what_cannot_be_read_or_is_not_made_yet() -> None:
 
 def test_a_key_that_cannot_be_read_is_refused_without_showing_it() -> None:
     with pytest.raises(PkiError) as error:
-        wished(KEY, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
+        file_spec(KEY, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
     assert KEY in str(error.value) and "c2VjcmV0" not in str(error.value)

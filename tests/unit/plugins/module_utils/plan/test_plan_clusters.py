@@ -85,7 +85,7 @@ def test_masters_that_may_not_be_all_are_no_matter_where_a_ca_is_known() -> None
 
 def test_what_a_cluster_can_have_only_once_must_be_the_same_for_all() -> None:
     one, other = report(kubeadm("m1")), report(kubeadm("m2"))
-    assert other.settings and other.spec
+    assert other.cluster_spec and other.spec
     elsewhere = replace(other, cluster_spec=replace(other.cluster_spec, folder="/elsewhere"))
     sentence(refusal(plan(one, elsewhere), "m1"), "front_proxy_pki_dir", "m1", "m2", "/elsewhere")
     choosing = replace(other, spec=replace(other.spec, ca_from="m2"))
@@ -94,7 +94,7 @@ def test_what_a_cluster_can_have_only_once_must_be_the_same_for_all() -> None:
 
 def test_a_wait_that_is_too_short_is_refused() -> None:
     one = report(kubeadm("m1"))
-    assert one.settings
+    assert one.cluster_spec
     done = plan(replace(one, cluster_spec=replace(one.cluster_spec, wait_timeout=0)))
     sentence(refusal(done, "m1"), "front_proxy_wait_timeout is 0", "30")
 
