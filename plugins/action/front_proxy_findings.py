@@ -27,7 +27,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
     ObservedMaster,
     Verdict,
-    judge_clusters,
+    verdict_of,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
@@ -139,7 +139,7 @@ class ActionModule(ActionBase):
         names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
         seen = [_seen(name, hostvars[name], arguments, name in active) for name in names if name in hostvars]
         command = _command(variables, arguments["pattern"], load_extra_vars(self._loader))
-        verdict = judge_clusters(seen, command=command, target_release=arguments["target_release"])
+        verdict = verdict_of(seen, command=command, target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = _failing(verdict, arguments["fail_on"], active)
         result: dict[str, t.Any] = {

@@ -88,7 +88,7 @@ def read_front_proxy_spec(spec: t.Mapping[str, t.Any]) -> FrontProxySpec:
 
 
 def read_timeout(spec: t.Mapping[str, t.Any]) -> int:
-    """Take the whole seconds for which a master is waited for. spec: as `read_front_proxy_spec` has it. Raises PlanError."""
+    """Take the seconds for which a master is waited for. spec: as `read_front_proxy_spec` has it. Raises PlanError."""
     value = spec.get("wait_timeout", 300)
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,6}", str(value).strip()):
         raise PlanError(f"front_proxy_wait_timeout is {value!r}; it takes a whole number of seconds.")

@@ -14,7 +14,7 @@ from .._shown import Shell
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
 from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
 
-__all__ = ["KINDS", "judge_access"]
+__all__ = ["KINDS", "check_access"]
 
 CLOSED = Kind(
     id="file-not-readable-by-server",
@@ -80,7 +80,7 @@ def _shut(view: MasterView, user: ServerUser | None, key: MasterFile) -> Shell:
     return Shell(f"{owner}chmod 0600 {path}")
 
 
-def judge_access(view: MasterView) -> t.Iterator[Finding]:
+def check_access(view: MasterView) -> t.Iterator[Finding]:
     """Judge modes and owners of the files that the flags of the front proxy name."""
     user = server_user(view.master)
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):

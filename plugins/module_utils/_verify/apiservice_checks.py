@@ -15,11 +15,11 @@ from .discovery_checks import held_up_by
 from .finding import AT_RISK, Finding, Kind, finding
 from .master_view import MasterView
 from .proxy_checks import KINDS as WAY_KINDS
-from .proxy_checks import Way, advice, in_the_way, judge_ways
+from .proxy_checks import Way, advice, check_ways, in_the_way
 from .published_checks import NAMESPACE_AND_NAME
 from .smoke_checks import is_smoke_test
 
-__all__ = ["KINDS", "judge_apiservices"]
+__all__ = ["KINDS", "check_apiservices"]
 
 FLAPPING = Kind(
     id="apiservice-seen-unavailable",
@@ -128,7 +128,7 @@ def _explained(found: OrderedDict[tuple[str, str], list[_SeenApiService]], block
     return notes
 
 
-def judge_apiservices(
+def check_apiservices(
     cluster: str, views: t.Sequence[MasterView], blamed: t.Collection[str]
 ) -> tuple[list[Finding], list[str]]:
     """Judge the APIServices of a cluster, as each master sees them.
@@ -157,7 +157,7 @@ def judge_apiservices(
             else:
                 found.setdefault((each["name"], seen.cause.kind.id), []).append(seen)
     notes += _explained(found, {way.apiservice for way in ways})
-    findings = judge_ways(cluster, ways)
+    findings = check_ways(cluster, ways)
     for seens in found.values():
         first = seens[0]
         where = (cluster, [seen.view.name for seen in seens])

@@ -12,7 +12,7 @@ from .._contract.cluster import Provider
 from .finding import AT_RISK, Finding, Kind, finding
 from .master_view import MasterView
 
-__all__ = ["KINDS", "judge_claims"]
+__all__ = ["KINDS", "check_claims"]
 
 CLAIMED = Kind(
     id="apiservice-claimed-twice",
@@ -108,7 +108,7 @@ def _of_same_product(provider: Provider, behind: Behind | None) -> bool:
     return bool(behind and any(behind["marks"].get(label) == provider["marks"][label] for label in shared))
 
 
-def judge_claims(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
+def check_claims(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge by the first master that could read the APIServices: they are the same for all."""
     reader = next((view for view in views if view.layer and view.layer["apiservices"] is not None), None)
     if reader is None or reader.layer is None:

@@ -14,7 +14,7 @@ from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .master_view import MasterView
 from .smoke_checks import is_smoke_test
 
-__all__ = ["KINDS", "held_up_by", "judge_discovery"]
+__all__ = ["KINDS", "held_up_by", "check_discovery"]
 
 STALE = Kind(
     id="discovery-stale",
@@ -122,7 +122,7 @@ def _metrics(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]
         yield finding(NO_METRICS_V1, (cluster, ()), shown, service=_service(old))
 
 
-def judge_discovery(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
+def check_discovery(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge what can be discovered."""
     stale = list(_stale(cluster, views))
     yield from stale

@@ -11,9 +11,9 @@ import typing as t
 from .._manifest.pod import defines_same_pod
 from .finding import AT_RISK, Finding, Kind, finding
 from .master_view import MasterView
-from .proxy_checks import advice, judge_wiring
+from .proxy_checks import advice, check_wiring
 
-__all__ = ["CLOCK_SECONDS", "KINDS", "NO_ROUTE", "judge_surroundings"]
+__all__ = ["CLOCK_SECONDS", "KINDS", "NO_ROUTE", "check_environment"]
 
 #: By how many seconds clocks may be apart: the time that a look at a master takes counts, too.
 CLOCK_SECONDS = 60
@@ -60,7 +60,7 @@ NO_ROUTE = Kind(
 KINDS = (STRAY, NO_ROUTE, CUT_OFF, CLOCK)
 
 
-def judge_surroundings(view: MasterView) -> t.Iterator[Finding]:
+def check_environment(view: MasterView) -> t.Iterator[Finding]:
     """Judge what is around the kube-apiserver of a master."""
     manifest = view.facts["manifest"]["path"]
     folder = posixpath.dirname(manifest)
@@ -78,7 +78,7 @@ def judge_surroundings(view: MasterView) -> t.Iterator[Finding]:
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         ahead = "ahead of" if skew > 0 else "behind"
         yield finding(CLOCK, view.where, f"{view.name} is {abs(skew):.0f} s {ahead} the controller")
-    yield from judge_wiring(view)
+    yield from check_wiring(view)
     reaches = (
         view.routes or view.tunnel or any(view.through(each["name"])["status"] == 200 for each in view.apiservices)
     )

@@ -16,7 +16,7 @@ from .._shown import Shell
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, describe
 
-__all__ = ["KINDS", "judge_files", "refuses_its_signature"]
+__all__ = ["KINDS", "check_files", "refuses_its_signature"]
 
 #: How long before its end a certificate is reported, but not before it has lived for three quarters of its life.
 #: A CA takes longer to replace than a pair.
@@ -271,7 +271,7 @@ def _pair(view: MasterView, leaf: Certificate) -> t.Iterator[Finding]:
         )
 
 
-def judge_files(view: MasterView) -> t.Iterator[Finding]:
+def check_files(view: MasterView) -> t.Iterator[Finding]:
     """Judge the files that the flags of the front proxy name."""
     whole = True
     for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG):

@@ -11,7 +11,7 @@ from .._plan.spec import AGGREGATION_FLAGS
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
 
-__all__ = ["KINDS", "STANDARD_HEADERS", "judge_flags"]
+__all__ = ["KINDS", "STANDARD_HEADERS", "check_flags"]
 
 _OPTIONS = "staging/src/k8s.io/apiserver/pkg/server/options/authentication.go"
 _AGGREGATOR = "staging/src/k8s.io/kube-aggregator/pkg/apiserver/apiserver.go"
@@ -139,7 +139,7 @@ def _names(view: MasterView) -> t.Iterator[Finding]:
         yield finding(NAME_BLANK, view.where, _show(view, _NAMES), when="1.36", severity=severity, command=command)
 
 
-def judge_flags(view: MasterView) -> t.Iterator[Finding]:
+def check_flags(view: MasterView) -> t.Iterator[Finding]:
     """Judge the flags of a manifest."""
     command = view.command
     files = {flag: bool(view.flag(flag)) for flag in (CA_FLAG, CERT_FLAG, KEY_FLAG)}

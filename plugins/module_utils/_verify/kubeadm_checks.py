@@ -12,7 +12,7 @@ from .._shown import Shell
 from .finding import AT_RISK, WILL_BREAK, Finding, Kind, finding
 from .master_view import MasterView
 
-__all__ = ["KINDS", "judge_kubeadm"]
+__all__ = ["KINDS", "check_kubeadm"]
 
 TOO_OLD = Kind(
     id="kubeadm-config-too-old",
@@ -64,7 +64,7 @@ def _severity(version: str | None, newest: Release | None, target: Release | Non
     return WILL_BREAK if missed or (target is not None and target > last) else ""
 
 
-def judge_kubeadm(cluster: str, views: t.Sequence[MasterView], target: Release | None) -> t.Iterator[Finding]:
+def check_kubeadm(cluster: str, views: t.Sequence[MasterView], target: Release | None) -> t.Iterator[Finding]:
     """Judge the ConfigMap kubeadm-config, as the first master that could read it saw it.
 
     target: the release that one wants to get to.

@@ -14,7 +14,7 @@ from .._shown import Shell, shell_word
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
 from .master_view import MasterView
 
-__all__ = ["KINDS", "judge_kubelet"]
+__all__ = ["KINDS", "check_kubelet"]
 
 NO_KUBELET = Kind(
     id="kubelet-not-running",
@@ -46,7 +46,7 @@ def _remedy(path: str, kubelet: ObservedKubelet) -> str:
     return f"set staticPodPath to {folder} (now: {where}) and restart the kubelet"
 
 
-def judge_kubelet(view: MasterView) -> t.Iterator[Finding]:
+def check_kubelet(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether a kubelet runs the manifest. Where none does, and no server runs either, this is why."""
     found = unread(view.master)
     if found is None:

@@ -10,7 +10,7 @@ import typing as t
 from .finding import BROKEN, Finding, Kind, finding
 from .master_view import MasterView, describe
 
-__all__ = ["KINDS", "judge_peers"]
+__all__ = ["KINDS", "check_peers"]
 
 PEER = "peer-ca-file"
 
@@ -43,7 +43,7 @@ def _refusal(sender: MasterView, receiver: MasterView) -> str:
     return ""
 
 
-def judge_peers(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
+def check_peers(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge whether each master that asks its peers is let in by them."""
     senders = [view for view in views if view.flag(PEER) and view.leaf is not None]
     # what its own master refuses is a finding of its own

@@ -27,8 +27,8 @@ __all__ = [
     "Way",
     "advice",
     "in_the_way",
-    "judge_ways",
-    "judge_wiring",
+    "check_ways",
+    "check_wiring",
     "of_smoke",
 ]
 
@@ -248,7 +248,7 @@ def _finding_of(cluster: str, ways: t.Sequence[Way], severity: str = "") -> Find
     )
 
 
-def judge_ways(cluster: str, ways: t.Sequence[Way]) -> list[Finding]:
+def check_ways(cluster: str, ways: t.Sequence[Way]) -> list[Finding]:
     """Make one finding of what stands in the way of several APIServices, or of several masters, for one cause."""
     groups: dict[tuple[str, str, str], list[Way]] = {}
     owners = [way for way in ways if way.kind is PROXIED and running_proxying(way.view.master).proxy]
@@ -286,7 +286,7 @@ def of_smoke(view: MasterView, address: str, said: str, evidence: str) -> Findin
     return _finding_of(view.cluster, [Way(PROXIED, view, "", (evidence, why), added)])
 
 
-def judge_wiring(view: MasterView) -> t.Iterator[Finding]:
+def check_wiring(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether this master would ask extension API servers through a proxy, where there is none yet to tell."""
     proxying = running_proxying(view.master)
     if not proxying.proxy or view.apiservices:

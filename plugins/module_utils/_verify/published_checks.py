@@ -14,7 +14,7 @@ from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .flag_checks import STANDARD_HEADERS
 from .master_view import MasterView, describe, read_each
 
-__all__ = ["KINDS", "NAMESPACE_AND_NAME", "fix_of_names", "judge_published", "name_is_unpublished", "unreadable_in"]
+__all__ = ["KINDS", "NAMESPACE_AND_NAME", "fix_of_names", "check_published", "name_is_unpublished", "unreadable_in"]
 
 NAMESPACE_AND_NAME = "kube-system/extension-apiserver-authentication"
 _CONTROLLER = "pkg/controlplane/controller/clusterauthenticationtrust"
@@ -161,7 +161,7 @@ def _headers(cluster: str, reader: MasterView, views: t.Sequence[MasterView]) ->
             yield finding(HEADER_UNPUBLISHED, (cluster, ()), shown, standard=standard, what=what)
 
 
-def judge_published(cluster: str, views: t.Sequence[MasterView], *, unseen: bool, smoked: bool) -> t.Iterator[Finding]:
+def check_published(cluster: str, views: t.Sequence[MasterView], *, unseen: bool, smoked: bool) -> t.Iterator[Finding]:
     """Judge the ConfigMap, as the first master that could read it saw it.
 
     unseen: not all masters could be looked at; smoked: a smoke test shows who is let in, and as whom, so that nothing

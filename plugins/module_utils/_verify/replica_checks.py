@@ -12,7 +12,7 @@ from .._plan.network import running_proxying
 from .finding import BROKEN, Finding, Kind, finding
 from .master_view import MasterView
 
-__all__ = ["KINDS", "judge_replicas"]
+__all__ = ["KINDS", "check_replicas"]
 
 SOME = Kind(
     id="some-endpoints-fail",
@@ -58,7 +58,7 @@ def _by_another_way(view: MasterView, replica: Replica) -> bool:
     return bool(view.tunnel) or not direct
 
 
-def judge_replicas(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
+def check_replicas(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge the endpoints of each Service, as the masters see them.
 
     Where none answers, the finding about the APIService itself says so.

@@ -15,10 +15,10 @@ from .._plan.spec import AGGREGATION_FLAGS, ROUTING_FLAG
 from .._shown import Shell, shell_word
 from .file_checks import refuses_its_signature
 from .finding import AT_RISK, BROKEN, WILL_BREAK, Finding, Kind, finding
-from .kubelet_checks import judge_kubelet
+from .kubelet_checks import check_kubelet
 from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, subject_of
 
-__all__ = ["KINDS", "judge_running"]
+__all__ = ["KINDS", "check_running"]
 
 API_OBJECTS = Kind(
     id="pod-names-api-objects",
@@ -144,7 +144,7 @@ def _older_than_reload(view: MasterView) -> list[str]:
     )
 
 
-def _judge_pod(view: MasterView) -> t.Iterator[Finding]:
+def _check_pod(view: MasterView) -> t.Iterator[Finding]:
     """Judge whether a kubelet runs the pod at all."""
     path = view.facts["manifest"]["path"]
     named = api_objects(view.master.pod)
@@ -157,12 +157,12 @@ def _judge_pod(view: MasterView) -> t.Iterator[Finding]:
         yield finding(API_OBJECTS, view.where, evidence, when="1.34", severity=severity, **words)
 
 
-def judge_running(view: MasterView) -> t.Iterator[Finding]:
+def check_running(view: MasterView) -> t.Iterator[Finding]:
     """Judge a master's pod, and what runs of it; on an image or a sandbox nothing does."""
-    yield from _judge_pod(view)
+    yield from _check_pod(view)
     if not view.master.live:
         return
-    unread = [*judge_kubelet(view)]
+    unread = [*check_kubelet(view)]
     yield from unread
     log = f"/var/log/pods/{view.master.pod.namespace}_{view.master.pod.name}-*/"
     if view.facts["process"] is None:

@@ -13,7 +13,7 @@ from .._pki.certificate import Certificate
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
 from .master_view import CA_FLAG, MasterView, describe, extra_vars, read_bundle
 
-__all__ = ["KINDS", "judge_reuse"]
+__all__ = ["KINDS", "check_shared_cas"]
 
 _OWN_CA = (
     "make a new front-proxy CA in the cluster's folder in front_proxy_pki_dir on the controller "
@@ -126,7 +126,7 @@ def _shared(view: MasterView, others: t.Iterable[Certificate]) -> list[Certifica
     return [ca for ca in view.cas if ca.key_fingerprint in keys]
 
 
-def judge_reuse(view: MasterView) -> t.Iterator[Finding]:
+def check_shared_cas(view: MasterView) -> t.Iterator[Finding]:
     """Compare the front-proxy CAs of a master with its other CAs and keys."""
     bundle = view.file(CA_FLAG)
     if bundle is None or not view.cas:

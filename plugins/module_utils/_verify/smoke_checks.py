@@ -19,7 +19,7 @@ from .master_view import MasterView
 from .proxy_checks import of_smoke
 from .published_checks import fix_of_names, name_is_unpublished
 
-__all__ = ["KINDS", "REFUSED", "Smoke", "is_smoke_test", "judge_leftovers", "judge_smoke"]
+__all__ = ["KINDS", "REFUSED", "Smoke", "is_smoke_test", "check_leftovers", "check_smoke"]
 
 _SOURCE = "a throw-away extension API server on {host}"
 
@@ -95,7 +95,7 @@ def is_smoke_test(apiservice: ApiService) -> bool:
     return apiservice["group"].endswith(GROUP_SUFFIX)
 
 
-def judge_leftovers(view: MasterView, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
+def check_leftovers(view: MasterView, smokes: t.Iterable[Smoke]) -> t.Iterator[Finding]:
     """Judge the APIServices of smoke tests that no server answers for any more. smokes: what may have removed them."""
     swept = {test for smoke in smokes if smoke.begun for test in smoke.begun["swept"]}
     for each in view.apiservices:
@@ -123,7 +123,7 @@ def _fix_of_refusal(view: MasterView, views: t.Sequence[MasterView]) -> Shell:
     return Shell(f"run: {view.command}")
 
 
-def _judge_call(
+def _check_call(
     view: MasterView,
     asked: Asked | None,
     refused: t.Sequence[str],
@@ -176,7 +176,7 @@ def _proof(views: t.Sequence[MasterView], smokes: t.Mapping[str, Smoke]) -> t.It
         )
 
 
-def judge_smoke(
+def check_smoke(
     cluster: str, views: t.Sequence[MasterView], smokes: t.Mapping[str, Smoke], blamed: t.Collection[str]
 ) -> tuple[list[Finding], list[str]]:
     """Judge the smoke test of a cluster. smokes: by the names of all masters that were to take part.
@@ -205,7 +205,7 @@ def judge_smoke(
             continue
         refused = _refused_through(view, live, ended["refused"] if ended else ())
         said = [f"{each['from']}: {each['why']}" for each in refused]
-        found = list(_judge_call(view, smokes[view.name].asked, said, where, views))
+        found = list(_check_call(view, smokes[view.name].asked, said, where, views))
         if found and view.name in blamed:
             notes.append(f"The smoke test does not work through {view.name}, which the finding above explains.")
         else:

@@ -13,7 +13,7 @@ from .._shown import Shell, commented
 from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
 from .master_view import CA_FLAG, MasterView, describe
 
-__all__ = ["KINDS", "judge_trust"]
+__all__ = ["KINDS", "check_trust"]
 
 # CAs of one master in a sentence.
 _SHOWN = 10
@@ -65,7 +65,7 @@ def _whose_ca(holding: t.Sequence[MasterView]) -> MasterView:
     return max(holding, key=weight)
 
 
-def judge_trust(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
+def check_trust(cluster: str, views: t.Sequence[MasterView]) -> t.Iterator[Finding]:
     """Judge what the masters of a cluster trust together."""
     holding = [view for view in views if view.cas]
     if len(holding) < 2:

@@ -12,30 +12,30 @@ from .._contract.aggregation_observation import AggregationObservation
 from .._plan.errors import HostError, PlanError, about_host
 from .._plan.spec import parse_release
 from .._shown import Shell, printable, shell_word
-from .access_checks import judge_access
-from .apiservice_checks import judge_apiservices
+from .access_checks import check_access
+from .apiservice_checks import check_apiservices
 from .apiservice_errors import SILENT_ADDRESS, message_of
 from .catalogue import CATALOGUE, NOT_READ, NOT_SEEN, UNCLEAR
-from .claim_checks import judge_claims
-from .discovery_checks import judge_discovery
-from .environment_checks import NO_ROUTE, judge_surroundings
-from .file_checks import judge_files
+from .claim_checks import check_claims
+from .discovery_checks import check_discovery
+from .environment_checks import NO_ROUTE, check_environment
+from .file_checks import check_files
 from .finding import BROKEN, WILL_BREAK, Finding, finding, rank
-from .flag_checks import judge_flags
-from .kubeadm_checks import judge_kubeadm
+from .flag_checks import check_flags
+from .kubeadm_checks import check_kubeadm
 from .master_view import MasterView, read_master_view
-from .peer_checks import judge_peers
+from .peer_checks import check_peers
 from .proxy_checks import KINDS as WAY_KINDS
 from .proxy_checks import PROXIED
-from .published_checks import NAMESPACE_AND_NAME, judge_published, unreadable_in
-from .replica_checks import judge_replicas
-from .running_checks import judge_running
-from .shared_ca_checks import judge_reuse
-from .smoke_checks import REFUSED, Smoke, judge_leftovers, judge_smoke
+from .published_checks import NAMESPACE_AND_NAME, check_published, unreadable_in
+from .replica_checks import check_replicas
+from .running_checks import check_running
+from .shared_ca_checks import check_shared_cas
+from .smoke_checks import REFUSED, Smoke, check_leftovers, check_smoke
 from .symptoms import without_symptoms
-from .trust_checks import judge_trust
+from .trust_checks import check_trust
 
-__all__ = ["ObservedMaster", "Verdict", "judge_clusters"]
+__all__ = ["ObservedMaster", "Verdict", "verdict_of"]
 
 Release = t.Tuple[int, int]
 
@@ -69,7 +69,7 @@ class Verdict:
 
 
 def _of_master(view: MasterView) -> list[Finding]:
-    judges = (judge_flags, judge_files, judge_access, judge_reuse, judge_running, judge_surroundings)
+    judges = (check_flags, check_files, check_access, check_shared_cas, check_running, check_environment)
     return [found for judge_one in judges for found in judge_one(view)]
 
 
@@ -155,21 +155,21 @@ def _of_cluster(
             notes += _could_not_see(view)
     smokes = {each.name: each.smoke for each in seen if each.smoke}
     smoked = any(smoke.begun for smoke in smokes.values())
-    findings += judge_trust(cluster, views)
-    findings += judge_published(cluster, views, unseen=len(views) < len(seen), smoked=smoked)
+    findings += check_trust(cluster, views)
+    findings += check_published(cluster, views, unseen=len(views) < len(seen), smoked=smoked)
     blamed = {host for each in findings if each.severity == BROKEN for host in each.hosts}
     # the ways first: what stands in one explains what the smoke test does not get through
-    early, _explained = judge_apiservices(cluster, views, blamed)
+    early, _explained = check_apiservices(cluster, views, blamed)
     unrouted = {host for each in [*findings, *early] if _explains(each) for host in each.hosts}
-    shown, proofs = judge_smoke(cluster, views, smokes, blamed | unrouted)
+    shown, proofs = check_smoke(cluster, views, smokes, blamed | unrouted)
     # what the smoke test shows to be refused explains the same of other extension API servers
     refused = {host for each in shown if each.kind is REFUSED for host in each.hosts}
-    more, explained = judge_apiservices(cluster, views, blamed | refused)
+    more, explained = check_apiservices(cluster, views, blamed | refused)
     findings += more
-    for judge_more in (judge_peers, judge_replicas, judge_claims, judge_discovery):
+    for judge_more in (check_peers, check_replicas, check_claims, check_discovery):
         findings += judge_more(cluster, views)
-    findings += judge_kubeadm(cluster, views, target)
-    findings += [left for view in views for left in judge_leftovers(view, smokes.values())]
+    findings += check_kubeadm(cluster, views, target)
+    findings += [left for view in views for left in check_leftovers(view, smokes.values())]
     findings += shown
     silent = {host for each in more if each.kind is SILENT_ADDRESS for host in each.hosts}
     findings = [each for each in findings if each.kind is not NO_ROUTE or not silent.issuperset(each.hosts)]
@@ -211,7 +211,7 @@ def _at_target(found: Finding, target: Release | None) -> Finding | None:
     return replace(found, severity=BROKEN) if release <= target else None
 
 
-def judge_clusters(seen: t.Sequence[ObservedMaster], *, command: Shell, target_release: str = "") -> Verdict:
+def verdict_of(seen: t.Sequence[ObservedMaster], *, command: Shell, target_release: str = "") -> Verdict:
     """Judge all masters that were looked at, or were to be.
 
     command: how the configure playbook is called here, for fixes; target_release: see front_proxy_target_release.

@@ -24,7 +24,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.sp
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
     ObservedMaster,
-    judge_clusters,
+    verdict_of,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning
@@ -167,7 +167,7 @@ def judged(facts: t.Optional[AggregationObservation], failure: str) -> t.Any:
     seen += [
         ObservedMaster(name, cluster, t.cast(AggregationObservation, told)) for name, (cluster, told) in OTHERS.items()
     ]
-    return judge_clusters(seen, command=COMMAND)
+    return verdict_of(seen, command=COMMAND)
 
 
 def of_blue(plan: t.Mapping[str, t.Any], verdict: t.Any) -> t.Any:

@@ -31,7 +31,7 @@ SERVER_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")
 CN = (NameOID.COMMON_NAME, "front-proxy-client")
 
 
-def judge_clusters(certificate: Certificate, **changes: t.Any) -> str:
+def verdict_of(certificate: Certificate, **changes: t.Any) -> str:
     """The code of the reason, '' if there is none."""
     options: dict[str, t.Any] = {
         "cas": (support.make_ca(),),
@@ -55,56 +55,55 @@ class TestJudgement:
     """One test for each reason."""
 
     def test_a_good_one_stays(self) -> None:
-        assert judge_clusters(support.make_client()) == ""
+        assert verdict_of(support.make_client()) == ""
 
     def test_whoever_made_it(self, tmp_path: Path) -> None:
         path, key = support.serial_zero_ca(tmp_path)
         ca = support.read_certificates(path.read_text(), where="x")[0]
-        assert judge_clusters(support.sign_with_openssl(path, key, tmp_path), cas=(ca,), now=support.utc_now()) == ""
+        assert verdict_of(support.sign_with_openssl(path, key, tmp_path), cas=(ca,), now=support.utc_now()) == ""
 
     def test_any_ca_of_the_bundle(self) -> None:
         assert (
-            judge_clusters(support.make_client(), cas=(support.make_ca("new", common_name="new"), support.make_ca()))
-            == ""
+            verdict_of(support.make_client(), cas=(support.make_ca("new", common_name="new"), support.make_ca())) == ""
         )
 
     @pytest.mark.parametrize("cas", [(), (support.make_ca("other"),)])
     def test_not_signed_by_ca(self, cas: t.Any) -> None:
-        assert judge_clusters(support.make_client(), cas=cas) == "not_signed_by_ca"
+        assert verdict_of(support.make_client(), cas=cas) == "not_signed_by_ca"
 
     def test_expired(self) -> None:
         certificate = support.make_client()
-        assert judge_clusters(certificate, now=certificate.not_after) == "expired"
-        assert judge_clusters(certificate, now=certificate.not_after - timedelta(seconds=1)) == "renewal_due"
+        assert verdict_of(certificate, now=certificate.not_after) == "expired"
+        assert verdict_of(certificate, now=certificate.not_after - timedelta(seconds=1)) == "renewal_due"
 
     def test_not_yet_valid(self) -> None:
         certificate = support.make_client()
-        assert judge_clusters(certificate, now=certificate.not_before - timedelta(seconds=1)) == "not_yet_valid"
-        assert judge_clusters(certificate, now=certificate.not_before) == ""
+        assert verdict_of(certificate, now=certificate.not_before - timedelta(seconds=1)) == "not_yet_valid"
+        assert verdict_of(certificate, now=certificate.not_before) == ""
 
     def test_wrong_common_name(self) -> None:
-        assert judge_clusters(support.make_client(), allowed_names=("Front-Proxy-Client", "x")) == "wrong_common_name"
-        assert judge_clusters(support.make_client(), allowed_names=("x", "front-proxy-client")) == ""
-        assert judge_clusters(support.make_client(), allowed_names=()) == ""
+        assert verdict_of(support.make_client(), allowed_names=("Front-Proxy-Client", "x")) == "wrong_common_name"
+        assert verdict_of(support.make_client(), allowed_names=("x", "front-proxy-client")) == ""
+        assert verdict_of(support.make_client(), allowed_names=()) == ""
 
     def test_of_several_names_the_last(self) -> None:
         both = raw(CLIENT_AUTH, subject=[CN, (NameOID.COMMON_NAME, "other")])
-        assert judge_clusters(both) == "wrong_common_name"
+        assert verdict_of(both) == "wrong_common_name"
 
     def test_no_common_name(self) -> None:
-        assert judge_clusters(raw(CLIENT_AUTH, subject=[(NameOID.LOCALITY_NAME, "x")])) == "wrong_common_name"
+        assert verdict_of(raw(CLIENT_AUTH, subject=[(NameOID.LOCALITY_NAME, "x")])) == "wrong_common_name"
 
     def test_wrong_usage(self) -> None:
-        assert judge_clusters(raw(SERVER_AUTH)) == "wrong_usage"
-        assert judge_clusters(raw(CLIENT_AUTH)) == ""
+        assert verdict_of(raw(SERVER_AUTH)) == "wrong_usage"
+        assert verdict_of(raw(CLIENT_AUTH)) == ""
 
     def test_no_usage_limits_nothing(self) -> None:
-        assert judge_clusters(raw()) == "no_usage"
+        assert verdict_of(raw()) == "no_usage"
         assert client_values.Reason("no_usage", "").works and not client_values.Reason("wrong_usage", "").works
 
     def test_privileged_organization(self) -> None:
         assert (
-            judge_clusters(raw(CLIENT_AUTH, subject=[(NameOID.ORGANIZATION_NAME, "system:masters"), CN]))
+            verdict_of(raw(CLIENT_AUTH, subject=[(NameOID.ORGANIZATION_NAME, "system:masters"), CN]))
             == "privileged_organization"
         )
 
@@ -112,14 +111,14 @@ class TestJudgement:
         path, key = support.serial_zero_ca(tmp_path)
         ca = support.read_certificates(path.read_text(), where="x")[0]
         weak = support.sign_with_openssl(path, key, tmp_path, "-sha1")
-        assert judge_clusters(weak, cas=(ca,), now=support.utc_now()) == "weak_signature"
+        assert verdict_of(weak, cas=(ca,), now=support.utc_now()) == "weak_signature"
 
     @pytest.mark.parametrize(("days", "code"), [(100, ""), (242, ""), (245, "renewal_due"), (364, "renewal_due")])
     def test_renewal_due(self, days: int, code: str) -> None:
         certificate = support.make_client(start=support.NOW - timedelta(days=days))
         ca = support.make_ca(start=support.NOW - timedelta(days=400))
         certificate = support.make_client(ca, start=support.NOW - timedelta(days=days))
-        assert judge_clusters(certificate, cas=(ca,)) == code
+        assert verdict_of(certificate, cas=(ca,)) == code
 
     def test_the_reason_names_the_dates(self) -> None:
         reason = client_values.check_client_certificate(
@@ -137,11 +136,11 @@ class TestJudgement:
         certificate = support.make_client(ca)
         assert certificate.not_after == ca.not_after
         later = support.NOW + timedelta(days=99)
-        assert judge_clusters(certificate, cas=(ca,), now=later) == ""
+        assert verdict_of(certificate, cas=(ca,), now=later) == ""
         # a longer-living CA that signs now makes the renewal worth while
         new = support.make_ca("new", common_name="new")
-        assert judge_clusters(certificate, cas=(new, ca), now=later) == "renewal_due"
-        assert judge_clusters(certificate, cas=(ca,), now=certificate.not_after) == "expired"
+        assert verdict_of(certificate, cas=(new, ca), now=later) == "renewal_due"
+        assert verdict_of(certificate, cas=(ca,), now=certificate.not_after) == "expired"
 
 
 class TestIssue:

@@ -45,7 +45,7 @@ def lists(done: t.Mapping[str, t.Any]) -> t.Dict[str, t.Optional[str]]:
 
 
 @pytest.mark.parametrize(
-    ("lists", "wish", "name"),
+    ("lists", "spec", "name"),
     [
         ((None, None), FrontProxySpec(), "front-proxy-client"),
         (("", '""'), FrontProxySpec(), "front-proxy-client"),

@@ -17,7 +17,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
     ObservedMaster,
     Verdict,
-    judge_clusters,
+    verdict_of,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, FakeMaster
@@ -174,7 +174,7 @@ def look(*given: Given, target_release: str = "") -> Verdict:
     for each in given:
         layer = Layer(each) if isinstance(each, FakeMaster) else each
         seen.append(layer.seen() if isinstance(layer, Layer) else layer)
-    return judge_clusters(seen, command=COMMAND, target_release=target_release)
+    return verdict_of(seen, command=COMMAND, target_release=target_release)
 
 
 def ids(verdict: Verdict) -> t.List[str]:
