@@ -102,7 +102,7 @@ def _write(path: str, text: str) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise PlanError(f"Cannot write front_proxy_report {path}: {error.strerror}; name another place.") from None
+        raise PlanError(f"Cannot write front_proxy_report_path {path}: {error.strerror}; name another place.") from None
 
 
 class ActionModule(ActionBase):

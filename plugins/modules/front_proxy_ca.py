@@ -111,7 +111,7 @@ options:
     elements: str
     default: []
 seealso:
-  - module: kubeops.aggregation_layer.front_proxy_client
+  - module: kubeops.aggregation_layer.front_proxy_client_certificate
 """
 
 EXAMPLES = r"""

@@ -53,7 +53,7 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise MasterError(
             "The Python of this master cannot keep a key in memory alone (os.memfd_create, which needs glibc 2.27), "
             "and a key is never written to its disk; set ansible_python_interpreter to another Python, or leave "
-            "front_proxy_smoke off and give a kubeconfig with a token."
+            "front_proxy_smoke_test off and give a kubeconfig with a token."
         )
     # a file without a name, in memory: a key that was sent here never touches the disk
     descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)

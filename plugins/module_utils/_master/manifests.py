@@ -52,7 +52,7 @@ def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
     if os.path.islink(real):
         raise MasterError(
             f"{path} is a symbolic link to {os.readlink(real)}: the kubelet sees changes behind a link late, and a "
-            "safe write would replace the link; put the file itself there, or name it in front_proxy_manifest."
+            "safe write would replace the link; put the file itself there, or name it in front_proxy_manifest_path."
         )
     try:
         status = os.stat(real)
@@ -62,7 +62,7 @@ def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
     except FileNotFoundError:
         raise MasterError(
             f"There is no manifest at {path}: this host runs no kube-apiserver as a static pod there; "
-            "take it out of the group of masters, or name the right path in front_proxy_manifest."
+            "take it out of the group of masters, or name the right path in front_proxy_manifest_path."
         ) from None
     except OSError as error:
         raise explain("read", path, error) from None

@@ -333,7 +333,7 @@ def decide_cluster(
             name = master.name
             warnings += _shared(master, flags[name], signer, trust_bundles[name], specs[name], now)
     statuses = client_certificate_statuses(masters, flags, signer, renew_before, now)
-    # the module front_proxy_client, too, takes only what the first one signed
+    # the module front_proxy_client_certificate, too, takes only what the first one signed
     ours = controllers_client_certificate(
         folder, cas=signer.cas[:1], allowed_names=(names.common_name,), renew_before=renew_before, now=now
     )

@@ -62,7 +62,7 @@ class ClusterSpec:
             )
         parse_duration(self.ca_validity, what="front_proxy_ca_validity")
         renew_before = RenewBefore.parse(self.renew_before, what="front_proxy_renew_before")
-        renew_before.check_fits(parse_duration(self.validity, what="front_proxy_validity"))
+        renew_before.check_fits(parse_duration(self.validity, what="front_proxy_client_validity"))
         return renew_before
 
 

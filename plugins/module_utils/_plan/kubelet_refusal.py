@@ -48,13 +48,13 @@ def unread(master: Master) -> Unread | None:
             f"the kubelet of this host runs no static pods, as neither --pod-manifest-path nor staticPodPath is set "
             f"({first['told_by']})",
             f"set staticPodPath to {posixpath.dirname(path)} there and restart the kubelet, or correct "
-            "front_proxy_manifest",
+            "front_proxy_manifest_path",
             first,
         )
     return Unread(
         f"the kubelet of this host runs what lies in {first['folder']} (as {first['told_by']} says), and {path} does "
         "not lie there",
-        "name the manifest that it runs in front_proxy_manifest, or put this one there",
+        "name the manifest that it runs in front_proxy_manifest_path, or put this one there",
         first,
     )
 

@@ -71,7 +71,7 @@ class FrontProxySpec:
     common_name: of pairs that are signed; allowed_names: the exact list; the headers: lists of names; routing:
     ``auto``, ``true`` or ``false``; extra_flags: a value, or None for absent; certificates_dir: the folder for new
     files; ca_from: the host whose CA is to be everybody's, or ``controller``; renew_before: as in
-    ``front_proxy_client``; allow_shared_ca, allow_unknown_client_ca: see the variables of these names.
+    ``front_proxy_client_certificate``; allow_shared_ca, allow_unknown_client_ca: see the variables of these names.
     """
 
     common_name: str | None = None

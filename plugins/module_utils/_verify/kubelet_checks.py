@@ -30,9 +30,9 @@ OTHER_FOLDER = Kind(
     severity=AT_RISK,
     title="the kubelet does not run what lies in the folder of this manifest",
     consequence="Changes of {path} are without effect, and what is said here of it may not be what runs.",
-    fix="decide which manifest is the right one: set front_proxy_manifest of {host} to the one that its kubelet runs, "
-    "or {remedy}",
-    cause="Set staticPodPath in the kubelet's configuration to another folder, or front_proxy_manifest to a copy.",
+    fix="decide which manifest is the right one: set front_proxy_manifest_path of {host} to the one that its kubelet "
+    "runs, or {remedy}",
+    cause="Set staticPodPath in the kubelet's configuration to another folder, or front_proxy_manifest_path to a copy.",
     source="cmd/kubelet/app/server.go (--pod-manifest-path, --config, --config-dir); pkg/kubelet/config/file.go",
 )
 

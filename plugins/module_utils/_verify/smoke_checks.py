@@ -30,7 +30,7 @@ NOT_RUN = Kind(
     consequence="Nothing is shown: neither that calls reach an extension API server nor that they do not.",
     fix="mend what is said here, and run again",
     cause="Let an admission webhook refuse Services in kube-system.",
-    source="front_proxy_smoke",
+    source="front_proxy_smoke_test",
 )
 REFUSED = Kind(
     id="smoke-test-refused",
@@ -65,7 +65,7 @@ LEFT = Kind(
     severity=AT_RISK,
     title="the smoke test {test} was killed, and its APIService is still there",
     consequence="It leads nowhere, and while it does, namespaces stay in Terminating.",
-    fix="run: {verify} -e front_proxy_smoke=true  # a new test removes what is left of old ones",
+    fix="run: {verify} -e front_proxy_smoke_test=true  # a new test removes what is left of old ones",
     cause="Kill the server of a smoke test with SIGKILL.",
     source="the APIServices whose group ends with .smoke-test.kubeops",
 )

@@ -31,7 +31,7 @@ class BareMasters(SandboxCase):
         self.assertEqual(self.reasons(real), self.reasons(predicted))
         self.assert_configured("m1", "m2", "m3")
         self.assertEqual(len(real.ran("front_proxy_ca")), 1)
-        self.assertEqual(len(real.ran("front_proxy_client")), 1)
+        self.assertEqual(len(real.ran("front_proxy_client_certificate")), 1)
         self.assertEqual(len(real.ran("apiserver")), 3)
         self.assertIn("+    - --requestheader-username-headers=X-Remote-User", real.output)
         self.assertIn("a private key (not shown)", real.output)
@@ -46,7 +46,9 @@ class BareMasters(SandboxCase):
             self.assert_nothing_changed(again, before)
             # one round trip a master: it is observed, and that is all
             self.assertEqual(len(again.ran("apiserver_info")), 3)
-            self.assertEqual(again.ran("apiserver") + again.ran("front_proxy_ca") + again.ran("front_proxy_client"), [])
+            self.assertEqual(
+                again.ran("apiserver") + again.ran("front_proxy_ca") + again.ran("front_proxy_client_certificate"), []
+            )
             # and one process: what is done once is done for the first one
             told = {task["task"].rpartition(" : ")[2] for task in again.tasks if task["host"] in ("m2", "m3")}
             self.assertEqual(told, {"Observe this master"})

@@ -191,7 +191,7 @@ def test_check_mode_writes_no_report(shown: t.List[str], tmp_path: Path) -> None
 
 def test_a_place_that_cannot_be_written_is_named(shown: t.List[str], tmp_path: Path) -> None:
     result = run({"m1": well()}, report=str(tmp_path / "none" / "report.json"))
-    assert result["failed"] and "front_proxy_report" in result["msg"] and "No such file" in result["msg"]
+    assert result["failed"] and "front_proxy_report_path" in result["msg"] and "No such file" in result["msg"]
 
 
 def test_a_release_that_is_none_is_named(shown: t.List[str]) -> None:

@@ -70,7 +70,7 @@ class TestBadInput:
         master.path(support.MANIFEST).unlink()
         text = self.refused(master)
         assert text.startswith(f"There is no manifest at {support.MANIFEST}: this host runs no kube-apiserver")
-        assert "take it out of the group of masters" in text and "front_proxy_manifest" in text
+        assert "take it out of the group of masters" in text and "front_proxy_manifest_path" in text
 
     def test_a_link(self, master: support.Sandbox) -> None:
         place = master.path(support.MANIFEST)

@@ -291,7 +291,7 @@ def test_the_controllers_pair_is_used_where_nothing_can_be_signed() -> None:
         folder(make_ca(), client=make_leaf("other")),
         folder(make_ca(), client=make_leaf(validity=9 * DAY)),
         folder(make_ca(), client=make_leaf(common_name="aggregator")),
-        # front_proxy_client would not keep what the second one signed
+        # front_proxy_client_certificate would not keep what the second one signed
         folder(make_ca(), make_ca("other", "other"), client=leaf_of(make_ca("other", "other"), "other")),
     ],
 )

@@ -40,7 +40,7 @@ Kubelets = t.Sequence[t.Mapping[str, t.Any]]
     ("kubelets", "words"),
     [
         ([], ["No kubelet runs on this host", "systemctl start kubelet", MANIFEST]),
-        ([ELSEWHERE], ["/srv/pods", "/var/lib/kubelet/config.yaml", MANIFEST, "front_proxy_manifest"]),
+        ([ELSEWHERE], ["/srv/pods", "/var/lib/kubelet/config.yaml", MANIFEST, "front_proxy_manifest_path"]),
         ([ELSEWHERE, ELSEWHERE], ["/srv/pods"]),
         ([{**ELSEWHERE, "told_by": "--pod-manifest-path"}], ["as --pod-manifest-path says"]),
         ([NOWHERE], ["no static pods", "staticPodPath to /etc/kubernetes/manifests"]),

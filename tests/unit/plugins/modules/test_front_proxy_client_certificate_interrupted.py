@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module front_proxy_client: killed, with a full disk, or after another run."""
+"""The module front_proxy_client_certificate: killed, with a full disk, or after another run."""
 
 from __future__ import annotations
 

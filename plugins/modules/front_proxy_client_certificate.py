@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: front_proxy_client
+module: front_proxy_client_certificate
 short_description: Issue, renew or keep the proxy client's key and certificate
 version_added: 0.1.0
 author:
@@ -142,7 +142,7 @@ EXAMPLES = r"""
   run_once: true
 
 - name: Make sure that there is a pair for kube-apiserver, renewed in the last third of its life
-  kubeops.aggregation_layer.front_proxy_client:
+  kubeops.aggregation_layer.front_proxy_client_certificate:
     certificate_path: pki/staging/front-proxy-client.crt
     privatekey_path: pki/staging/front-proxy-client.key
     ca_certificate_path: pki/staging/front-proxy-ca.crt
@@ -151,7 +151,7 @@ EXAMPLES = r"""
   run_once: true
 
 - name: A pair with another name and a short life
-  kubeops.aggregation_layer.front_proxy_client:
+  kubeops.aggregation_layer.front_proxy_client_certificate:
     certificate_path: pki/short/aggregator.crt
     privatekey_path: pki/short/aggregator.key
     ca_certificate_path: pki/staging/front-proxy-ca.crt

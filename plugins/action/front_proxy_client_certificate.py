@@ -11,5 +11,5 @@ from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._passphr
 class ActionModule(PassphraseAction):
     """Run the module once."""
 
-    module = "kubeops.aggregation_layer.front_proxy_client"
+    module = "kubeops.aggregation_layer.front_proxy_client_certificate"
     option = "ca_passphrase"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module front_proxy_client: issued, kept, renewed with a reason, refused."""
+"""The module front_proxy_client_certificate: issued, kept, renewed with a reason, refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
     read_certificates,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import NameOID, x509
-from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client
+from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client_certificate
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.modules.client_runner import Client
 
@@ -347,8 +347,10 @@ def test_no_secret_is_in_anything(client: Client) -> None:
 
 
 def test_the_documentation_and_the_specification_agree() -> None:
-    support.compare_documentation(front_proxy_client, yaml.safe_load(front_proxy_client.DOCUMENTATION))
-    codes = yaml.safe_load(front_proxy_client.RETURN)["reason"]["choices"]
+    support.compare_documentation(
+        front_proxy_client_certificate, yaml.safe_load(front_proxy_client_certificate.DOCUMENTATION)
+    )
+    codes = yaml.safe_load(front_proxy_client_certificate.RETURN)["reason"]["choices"]
     source = "".join(
         Path(t.cast(str, module.__file__)).read_text("utf-8")
         for module in (
