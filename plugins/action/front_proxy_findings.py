@@ -12,18 +12,16 @@ import tempfile
 import typing as t
 from dataclasses import replace
 
-from ansible import constants as C
 from ansible import context
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell, UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import CONFIGURE
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
     ObservedMaster,
     Verdict,
@@ -31,15 +29,13 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._screen import show
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._surveys import read_seen
-
-display = Display()
 
 # The variable that names the hosts, and options of the command line that the next call needs, too.
 _HOSTS = "front_proxy_hosts"
 _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
-_COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
 def _seen(
@@ -151,8 +147,7 @@ class ActionModule(ActionBase):
             "wrong": bool(failing),
         }
         if arguments["show"]:
-            for line in table(verdict):
-                display.display(line.text, color=_COLOURS.get(line.severity))
+            show(table(verdict))
         if arguments["report"] and not self._task.check_mode:
             _write(from_here(arguments["report"]), _report(verdict, result))
         return result

@@ -15,6 +15,7 @@ from ansible.playbook.task import Task
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils import _screen
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
@@ -36,7 +37,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> t.List[str]:
     def display(text: str, color: t.Optional[str] = None) -> None:
         lines.append(text)
 
-    monkeypatch.setattr(front_proxy_findings.display, "display", display)
+    monkeypatch.setattr(_screen.display, "display", display)
     monkeypatch.setattr(front_proxy_findings, "load_extra_vars", lambda dummy: {})
     return lines
 

@@ -21,7 +21,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
     ObservedMaster,
     verdict_of,

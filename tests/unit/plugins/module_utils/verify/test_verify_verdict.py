@@ -9,13 +9,13 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.apiservice_errors import (
     decode,
     message_of,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
@@ -273,7 +273,7 @@ def test_the_first_line_of_the_table_names_the_cause() -> None:
     verdict = look(kubeadm().put_pair(make_leaf(start=NOW - 2 * YEAR)), kubeadm("m2", skew=4000.0))
     lines = table(verdict)
     assert lines[0].text == "BROKEN: m1: the proxy client's certificate has expired  [pair-expired]"
-    assert lines[0].severity == "broken" and lines[1].severity == ""
+    assert lines[0].tone == "bad" and lines[1].tone == "plain"
     assert lines[-1].text == "2 masters of 1 cluster: 1 broken, 1 at risk"
     assert max(len(line.text) for line in lines if not line.text.startswith("  fix:")) <= 120
     assert headline(verdict.findings[0], several=True).startswith("BROKEN: kubernetes: m1: ")
@@ -281,7 +281,7 @@ def test_the_first_line_of_the_table_names_the_cause() -> None:
 
 def test_a_table_without_findings_says_so() -> None:
     (line,) = table(look(kubeadm()))
-    assert line == ("OK: the aggregation layer works, no finding on 1 master of 1 cluster", "ok")
+    assert line == ("OK: the aggregation layer works, no finding on 1 master of 1 cluster", "good")
 
 
 def test_the_handshake_tells_what_is_loaded() -> None:

@@ -10,7 +10,9 @@ import typing as t
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import PlanResult, TaskResults
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.plan_summary import (
+    summarize as lines_of_summary,
+)
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     make_ca,
@@ -27,6 +29,11 @@ Results = t.Dict[str, TaskResults]
 DONE = {"changed": True, "files": ["a", "b", "c"], "manifest_changed": True, "restarted": True, "seconds": 7.6}
 
 
+def summarize(done: t.Any, found: Results, *, checking: bool, verbose: bool = False) -> t.List[str]:
+    """The texts of the summary."""
+    return [line.text for line in lines_of_summary(done, found, checking=checking, verbose=verbose)]
+
+
 def lines_of(lines: t.Sequence[str], host: str) -> t.List[str]:
     """The lines of one host: its own and those below it."""
     start = next(place for place, line in enumerate(lines) if line.startswith(f"  {host}: "))
@@ -40,8 +47,14 @@ def results(**hosts: t.Dict[str, t.Any]) -> Results:
 
 
 def test_a_cluster_in_which_nothing_was_to_be_done() -> None:
-    lines = summarize(plan(kubeadm("m1")), results(m1={}), checking=False)
     ca, leaf = make_ca(), make_leaf()
+    ends = f"CA until {ca.not_after:%Y-%m-%d}, pair until {leaf.not_after:%Y-%m-%d}"
+    assert summarize(plan(kubeadm("m1")), results(m1={}), checking=False) == [f"m1: nothing to do; {ends}"]
+
+
+def test_what_was_found_there_is_told_on_request() -> None:
+    ca, leaf = make_ca(), make_leaf()
+    lines = summarize(plan(kubeadm("m1")), results(m1={}), checking=False, verbose=True)
     assert lines[0] == (
         f"cluster kubernetes: front-proxy CA: CN=front-proxy-ca, the one that m1 holds, until {ca.not_after:%Y-%m-%d}"
     )
@@ -143,7 +156,8 @@ def test_a_refused_cluster() -> None:
     first = lines_of(lines, "m1")
     assert first[0] == "m1: FAILED" and first[1].startswith("The masters do not hold the same")
     assert len(first) == 5  # the table is whole
-    assert lines_of(lines, "m2")[1].startswith("Not begun, because m1 of the same cluster is refused")
+    # the reason is told once
+    assert lines_of(lines, "m2") == ["m2: not begun"]
     assert not any("certificates:" in line for line in lines)
 
 
@@ -152,7 +166,8 @@ def test_an_unreachable_master_and_another_cluster() -> None:
     other = report(kubeadm("x1", cluster="x"), cluster="x")
     lines = summarize(plan(report(master("m1")), lost, other), results(m1={}, x1={}), checking=False)
     assert lines_of(lines, "m2") == ["m2: FAILED", "m2 is unreachable (timed out); make it reachable."]
-    assert lines_of(lines, "x1")[0] == "x1: nothing to do"
+    assert lines_of(lines, "m1") == ["m1: not begun"]
+    assert lines[-1].startswith("x1: nothing to do; CA until ")
 
 
 def test_nothing_could_be_observed_at_all() -> None:
@@ -207,3 +222,50 @@ def test_a_step_that_failed_before_the_master_was_begun_is_told(step: str) -> No
 def test_a_plan_that_failed_is_told() -> None:
     lines = summarize({"failed": True, "msg": "The play uses the strategy free."}, {}, checking=False)
     assert lines == ["FAILED: The play uses the strategy free.", "Nothing was changed on any master."]
+
+
+def test_masters_with_one_outcome_share_a_paragraph() -> None:
+    names = [f"m{number}" for number in range(1, 4)]
+    applied = {name: {"applied": {**DONE, "seconds": 7 + number}} for number, name in enumerate(names)}
+    lines = summarize(plan(*map(master, names)), results(**applied), checking=False)
+    assert [line for line in lines if line.startswith("  m")] == [
+        "  m1, m2, m3: 3 files written, manifest changed, restarted and serving after 7 to 9 s"
+    ]
+
+
+def test_three_hundred_masters_that_need_nothing_are_one_line() -> None:
+    reports = [
+        report(kubeadm(f"m{cluster}-{number}", cluster=f"c{cluster}"), cluster=f"c{cluster}", path=f"/pki/c{cluster}")
+        for cluster in range(100)
+        for number in range(3)
+    ]
+    (line,) = summarize(plan(*reports), results(**{each.name: {} for each in reports}), checking=False)
+    assert line.startswith("300 masters of 100 clusters: nothing to do; CA until ")
+
+
+def test_what_failed_stands_first_then_what_was_changed() -> None:
+    reports = [
+        report(kubeadm("a1", cluster="a"), cluster="a"),
+        report(master("b1", cluster="b"), cluster="b"),
+        report(master("c1", cluster="c"), cluster="c"),
+        report("d1", cluster="d", failure="d1 is unreachable."),
+    ]
+    seen = results(a1={}, b1={"applied": DONE}, c1={"applied": {"failed": True, "msg": "No."}})
+    found = lines_of_summary(plan(*reports), seen, checking=False)
+    heads = [(line.text.split(":")[0].strip(), line.tone) for line in found if not line.text.startswith("      ")]
+    assert heads == [
+        ("cluster c", "plain"),
+        ("c1", "bad"),
+        ("cluster d", "bad"),
+        ("d1", "bad"),
+        ("cluster b", "plain"),
+        ("b1", "changed"),
+        ("a1", "good"),
+    ]
+
+
+def test_the_first_end_of_several_is_told() -> None:
+    late = kubeadm("m2")
+    late.put_pair(make_leaf(validity=200 * certificates.DAY), "client")
+    (line,) = summarize(plan(kubeadm("m1"), late), results(m1={}, m2={}), checking=False)
+    assert ", the first pair until " in line and "the first CA" not in line

@@ -1,28 +1,11 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role asks of the results that it keeps: who failed, and the summary that it ends with."""
+"""What the role asks of the results that it keeps: who failed, and whose server is down."""
 
 from __future__ import annotations
 
 import typing as t
-
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.result import TaskResults
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.summary import summarize
-
-
-def _results(variables: t.Mapping[str, t.Any], registered: t.Mapping[str, str]) -> TaskResults:
-    found = {part: variables.get(registered[part]) for part in TaskResults.__annotations__}
-    return t.cast(TaskResults, found)
-
-
-def front_proxy_summary(
-    plan: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any], registered: t.Mapping[str, str], checking: bool
-) -> list[str]:
-    """See front_proxy_summary.yml beside this file."""
-    results = {str(name): _results(hostvars[name], registered) for name in hostvars}
-    seen = {name: each for name, each in results.items() if each["observed"] is not None}
-    return summarize(t.cast(t.Any, plan), seen, checking=checking)
 
 
 def front_proxy_failed(
@@ -75,5 +58,4 @@ class FilterModule:
         return {
             "front_proxy_down": front_proxy_down,
             "front_proxy_failed": front_proxy_failed,
-            "front_proxy_summary": front_proxy_summary,
         }

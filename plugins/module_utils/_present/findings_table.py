@@ -9,21 +9,16 @@ import textwrap
 import typing as t
 
 from .._shown import printable
-from .finding import AT_RISK, BROKEN, SEVERITIES, UNTIDY, WILL_BREAK, Finding
-from .verdict import Verdict
+from .._verify.finding import AT_RISK, BROKEN, SEVERITIES, UNTIDY, WILL_BREAK, Finding
+from .._verify.verdict import Verdict
+from .lines import BAD, CHANGED, GOOD, PLAIN, Line, count
 
-__all__ = ["Line", "headline", "table"]
+__all__ = ["headline", "table"]
 
 _WORDS = {BROKEN: "BROKEN", AT_RISK: "AT RISK", WILL_BREAK: "WILL BREAK", UNTIDY: "UNTIDY"}
+_TONES = {BROKEN: BAD, AT_RISK: CHANGED, WILL_BREAK: CHANGED, UNTIDY: PLAIN}
 _WIDTH = 116
 _INDENT = " " * 12
-
-
-class Line(t.NamedTuple):
-    """A line. severity: by which it may be coloured; empty for none."""
-
-    text: str
-    severity: str
 
 
 def _place(found: Finding, several: bool) -> str:
@@ -51,32 +46,28 @@ def _wrapped(label: str, text: str) -> list[str]:
 
 
 def _block(found: Finding, *, several: bool) -> t.Iterator[Line]:
-    yield Line(f"{headline(found, several=several)}  [{found.kind.id}]", found.severity)
+    yield Line(f"{headline(found, several=several)}  [{found.kind.id}]", _TONES[found.severity])
     for evidence in found.evidence:
         for text in _wrapped("seen", evidence):
-            yield Line(text, "")
+            yield Line(text)
     for label, text in (("means", found.consequence), ("fix", found.fix)):
         for line in _wrapped(label, text):
-            yield Line(line, "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+            yield Line(line)
 
 
 def table(verdict: Verdict) -> list[Line]:
     """All findings, the worst one first, then the notes, then how many there are."""
     several = len(verdict.clusters) > 1
     lines = [line for found in verdict.findings for line in _block(found, several=several)]
-    lines += [Line(printable(f"note: {note}"), "") for note in verdict.notes]
+    lines += [Line(printable(f"note: {note}")) for note in verdict.notes]
     masters = sum(len(names) for names in verdict.clusters.values())
     clusters = sum(bool(names) for names in verdict.clusters.values())
-    looked = f"{_count(masters, 'master')} of {_count(clusters, 'cluster')}"
+    looked = f"{count(masters, 'master')} of {count(clusters, 'cluster')}"
     if not verdict.findings:
-        return [Line(f"OK: the aggregation layer works, no finding on {looked}", "ok"), *lines]
+        return [Line(f"OK: the aggregation layer works, no finding on {looked}", GOOD), *lines]
     counts = [
         f"{sum(found.severity == severity for found in verdict.findings)} {_WORDS[severity].lower()}"
         for severity in SEVERITIES
         if any(found.severity == severity for found in verdict.findings)
     ]
-    return [*lines, Line(f"{looked}: {', '.join(counts)}", verdict.findings[0].severity)]
+    return [*lines, Line(f"{looked}: {', '.join(counts)}", _TONES[verdict.findings[0].severity])]
