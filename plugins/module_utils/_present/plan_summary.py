@@ -120,7 +120,7 @@ def _outcome(
         return _Outcome(BAD, "FAILED", (*_what_was_there(plan), *first, *warnings, *error.splitlines()))
     reasons = [f"why: {reason}" for reason in plan["reasons"]]
     if plan.get("routing") and not any("--enable-aggregator-routing" in reason for reason in reasons):
-        reasons += [f"routing: {plan['routing']}"] * verbose
+        reasons.append(f"routing: {plan['routing']}")
     if plan["action"] == "nothing":
         known = [*_what_was_there(plan), *reasons] if verbose else []
         tone = CHANGED if first else PLAIN if warnings else GOOD
