@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
     read_aggregation_observation,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (

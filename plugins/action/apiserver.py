@@ -21,16 +21,16 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     read_observation,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
     MasterChange,
     decide_change,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import refuse_unread
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import why_not_proven
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_flags
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import (

@@ -14,8 +14,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     read_taken,
     read_watched,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     Decision,
     decide,

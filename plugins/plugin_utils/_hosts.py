@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 
 __all__ = ["GROUPS", "find_pattern", "see_hosts"]
 

@@ -12,6 +12,7 @@ import typing as t
 
 from .._command_line import flag_values
 from .._contract.observation import Manifest, Sibling
+from .._front_proxy import FILE_FLAGS
 from .errors import MasterError, explain
 from .file_facts import LIMIT, checksum, read_regular
 from .paths import HostPaths
@@ -22,14 +23,7 @@ __all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings"
 _READABLE = 1024 * 1024
 
 # The flags whose files matter to the decision.
-_FILE_FLAGS = (
-    "client-ca-file",
-    "requestheader-client-ca-file",
-    "proxy-client-cert-file",
-    "proxy-client-key-file",
-    "tls-cert-file",
-    "tls-private-key-file",
-)
+_FILE_FLAGS = ("client-ca-file", *FILE_FLAGS, "tls-cert-file", "tls-private-key-file")
 _FLAG_IN_TEXT = re.compile(
     r"--(" + "|".join(name.replace("-", "[-_]") for name in _FILE_FLAGS) + r")"
     r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)"

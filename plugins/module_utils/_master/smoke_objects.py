@@ -9,16 +9,15 @@ import time
 import typing as t
 import urllib.parse
 
+from .._contract.smoke import GROUP_SUFFIX
 from .api import Answer, Api
 from .endpoints import addresses_of, endpoints_paths, hand_made_endpoints
 from .errors import MasterError
 
-__all__ = ["GROUP_SUFFIX", "NAMESPACE", "Place", "group_of", "register", "remove", "service_of", "sweep"]
+__all__ = ["NAMESPACE", "Place", "group_of", "register", "remove", "service_of", "sweep"]
 
 # It is there in every cluster, and nobody removes it while the test runs.
 NAMESPACE = "kube-system"
-# By this a group of a smoke test is known.
-GROUP_SUFFIX = ".smoke-test.kubeops"
 _LABELS = {"app.kubernetes.io/managed-by": "kubeops.aggregation_layer", "app.kubernetes.io/component": "smoke-test"}
 _EXPIRES = "aggregation-layer.kubeops/expires"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"

@@ -8,14 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.observation import ObservedFile
-from .errors import PlanError
-from .master import Master, MasterFile
-from .server_user import can_read, server_user
+from .._errors import PlanError
+from .._observed.master import Master, MasterFile
+from .._observed.modes import KEY_MODE, OTHERS, PUBLIC_MODE, WRITERS
+from .._observed.server_user import can_read, server_user
 
-__all__ = ["KEY_MODE", "PUBLIC_MODE", "Access", "access_for", "open_to_all"]
+__all__ = ["Access", "access_for"]
 
-KEY_MODE, PUBLIC_MODE = 0o600, 0o644
-_OTHERS, _WRITERS = 0o007, 0o022
 _NOBODY = -1
 
 
@@ -25,11 +24,6 @@ class Access(t.NamedTuple):
     mode: int
     uid: int
     gid: int
-
-
-def open_to_all(mode: int) -> bool:
-    """Whether others than owner and group can do something with a file."""
-    return bool(mode & _OTHERS)
 
 
 def access_for(seen: MasterFile, master: Master, *, is_key: bool, mode: int | None, named: bool) -> Access:
@@ -43,7 +37,7 @@ def access_for(seen: MasterFile, master: Master, *, is_key: bool, mode: int | No
     user = server_user(master)
     now = _access_of(seen.facts) if seen.exists else None
     readable = user is None or (seen.exists and can_read(user, seen, master))
-    if mode is None and not named and now and readable and not now.mode & (_OTHERS if is_key else _WRITERS):
+    if mode is None and not named and now and readable and not now.mode & (OTHERS if is_key else WRITERS):
         return now
     usual = mode if mode is not None else KEY_MODE if is_key else PUBLIC_MODE
     base = now or _own_key(master)

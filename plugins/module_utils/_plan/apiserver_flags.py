@@ -8,20 +8,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .errors import PlanError
-from .master import Master
-from .names import NAMES_FLAG, ClusterNames, choose_names, read_list, write_list
+from .._errors import PlanError
+from .._front_proxy import FILE_NAMES, ROUTING_FLAG
+from .._observed.lists import read_list, write_list
+from .._observed.master import Master
+from .names import NAMES_FLAG, ClusterNames, choose_names
 from .routing import decide_routing
-from .spec import ROUTING_FLAG, FrontProxySpec, check_release
+from .spec import FrontProxySpec, check_release
 
-__all__ = ["FILE_NAMES", "Flags", "wanted_flags"]
+__all__ = ["Flags", "wanted_flags"]
 
-#: The flags that name a file of the front proxy, and the name of that file where no flag is set yet.
-FILE_NAMES = {
-    "requestheader-client-ca-file": "front-proxy-ca.crt",
-    "proxy-client-cert-file": "front-proxy-client.crt",
-    "proxy-client-key-file": "front-proxy-client.key",
-}
 _NOT_SET = " was not set"
 
 

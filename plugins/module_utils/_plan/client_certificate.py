@@ -9,14 +9,14 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
+from .._errors import HostError, about_host
+from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate
 from .._pki.client import Reason, check_client_certificate
 from .._pki.errors import PkiError
 from .._pki.folder import CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.lifetime import RenewBefore
 from .apiserver_flags import Flags
-from .errors import HostError, about_host
-from .master import Master, MasterFile
 from .signer import Signer
 
 __all__ = [

@@ -9,6 +9,10 @@ import typing as t
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from .._errors import HostError, PlanError, about_host
+from .._front_proxy import AGGREGATION_FLAGS, FILE_FLAGS
+from .._observed.master import Master
+from .._observed.server_user import can_read, server_user
 from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.keys import why_unusable
 from .._pki.lifetime import RenewBefore, iso
@@ -19,17 +23,14 @@ from .client_certificate import (
     controllers_client_certificate,
     needing_pair,
 )
-from .errors import HostError, PlanError, about_host
-from .host_change import FILE_FLAGS, decide_change, why_not_reloaded
+from .host_change import decide_change, why_not_reloaded
 from .kubelet_refusal import refuse_unread, unread_warning
-from .master import Master
 from .membership import client_keys, refuse_folder_of_another, refuse_several_clusters, refuse_unknown
 from .names import names_for
 from .proof import why_not_proven
 from .separate_files import give_files_of_their_own, users_of
-from .server_user import can_read, server_user
 from .signer import CONTROLLER, Signer, TrustBundle, choose_signer, read_trust_bundle, refuse_shared
-from .spec import AGGREGATION_FLAGS, FrontProxySpec
+from .spec import FrontProxySpec
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
 

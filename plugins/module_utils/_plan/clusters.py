@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._contract.observation import Observation
+from .._errors import HostError, PlanError, about_host
+from .._observed.master import Master, read_master
 from .._pki.certificate import bundle_text
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
@@ -24,8 +26,6 @@ from .._pki.lifetime import (
 )
 from .._shown import printable
 from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
-from .errors import HostError, PlanError, about_host
-from .master import Master, read_master
 from .membership import is_of_another_cluster
 from .result import ClusterResult, HostResult, PlanResult
 from .spec import FrontProxySpec

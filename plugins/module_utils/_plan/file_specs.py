@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._errors import PlanError
+from .._observed.modes import open_to_all
 from .._pki.keys import load_key
-from .access import open_to_all
-from .errors import PlanError
 from .host_change import FileSpec
 
 __all__ = ["read_files"]

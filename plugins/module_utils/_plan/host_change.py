@@ -10,20 +10,19 @@ import posixpath
 import typing as t
 from dataclasses import dataclass
 
+from .._errors import PlanError
+from .._front_proxy import FILE_FLAGS
 from .._manifest.edit import Changes, edit
 from .._manifest.errors import ManifestError
 from .._manifest.hidden import hide_value
 from .._manifest.steps import settled
+from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .access import Access, access_for
-from .errors import PlanError
-from .master import Master, MasterFile
 
-__all__ = ["FILE_FLAGS", "FileSpec", "FileWrite", "MasterChange", "decide_change", "why_not_reloaded"]
+__all__ = ["FileSpec", "FileWrite", "MasterChange", "decide_change", "why_not_reloaded"]
 
-# The flags that name a front-proxy file: its folder must be mounted into the pod.
-FILE_FLAGS = ("requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file")
 
 # The annotation that makes the kubelet start a new pod where new files alone would not be taken up.
 ANNOTATION = "aggregation-layer.kubeops/files"

@@ -5,58 +5,14 @@
 
 from __future__ import annotations
 
-import posixpath
 import typing as t
 
 from .._command_line import flag_that_differs
-from .._contract.observation import ObservedKubelet
-from .errors import PlanError
-from .master import Master
+from .._errors import PlanError
+from .._observed.kubelet import unread
+from .._observed.master import Master
 
-__all__ = ["Unread", "refuse_unread", "unread", "unread_warning"]
-
-
-class Unread(t.NamedTuple):
-    """Why nobody runs what lies in the manifest. why, remedy: for people; kubelet: the one that reads another place,
-    None if none runs.
-    """
-
-    why: str
-    remedy: str
-    kubelet: ObservedKubelet | None
-
-
-def unread(master: Master) -> Unread | None:
-    """Tell why no kubelet runs this manifest; None if one does, or if nothing speaks against it.
-
-    What is not known speaks against nothing: a program that holds a kubelet, a configuration that cannot be read.
-    """
-    kubelets, path = master.facts["kubelets"], master.facts["manifest"]["path"]
-    if kubelets is None:
-        return None
-    if not kubelets:
-        return Unread(
-            "no kubelet runs on this host",
-            "start it (systemctl start kubelet; journalctl -u kubelet tells why it ended)",
-            None,
-        )
-    if any(kubelet["reads"] is not False for kubelet in kubelets):
-        return None
-    first = kubelets[0]
-    if not first["folder"]:
-        return Unread(
-            f"the kubelet of this host runs no static pods, as neither --pod-manifest-path nor staticPodPath is set "
-            f"({first['told_by']})",
-            f"set staticPodPath to {posixpath.dirname(path)} there and restart the kubelet, or correct "
-            "front_proxy_manifest_path",
-            first,
-        )
-    return Unread(
-        f"the kubelet of this host runs what lies in {first['folder']} (as {first['told_by']} says), and {path} does "
-        "not lie there",
-        "name the manifest that it runs in front_proxy_manifest_path, or put this one there",
-        first,
-    )
+__all__ = ["refuse_unread", "unread_warning"]
 
 
 def _upper(clause: str) -> str:

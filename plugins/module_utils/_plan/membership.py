@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._errors import HostError, PlanError
+from .._observed.master import Master
 from .._pki.folder import CLIENT_CAS, PkiFolder
-from .errors import HostError, PlanError
-from .master import Master
 from .spec import FrontProxySpec
 
 __all__ = [

@@ -10,33 +10,24 @@ cluster gets refuses every pair whose name it does not hold, on whichever master
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .._errors import HostError, PlanError
+from .._front_proxy import DEFAULT_COMMON_NAME
 from .._manifest.errors import ManifestError
+from .._observed.lists import read_list, write_list
+from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate
 from .._pki.client import check_client_certificate
 from .._pki.errors import PkiError
 from .._pki.lifetime import RenewBefore
 from .._shown import printable
-from .errors import HostError, PlanError
-from .master import Master, MasterFile
-from .spec import DEFAULT_COMMON_NAME, FrontProxySpec
+from .spec import FrontProxySpec
 
-__all__ = [
-    "NAMES_FLAG",
-    "ClusterNames",
-    "NameChoice",
-    "allowed_names",
-    "choose_names",
-    "names_for",
-    "read_list",
-    "write_list",
-]
+__all__ = ["NAMES_FLAG", "ClusterNames", "NameChoice", "allowed_names", "choose_names", "names_for"]
 
 NAMES_FLAG = "requestheader-allowed-names"
 # A name that is carried from a certificate of one master into the manifests of all: nothing that a manifest, a shell or
@@ -75,25 +66,6 @@ class NameChoice:
     pairs: tuple[str, ...]
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-def read_list(value: str | None) -> tuple[str, ...] | None:
-    """Read a list flag as kube-apiserver does (pflag's StringSlice: one line of CSV); None if it is not set."""
-    if value is None:
-        return None
-    if value == "":
-        return ()
-    try:
-        return tuple(next(csv.reader([value], strict=True), ()))
-    except csv.Error:
-        return (value,)
-
-
-def write_list(values: t.Sequence[str]) -> str:
-    """Write a list flag so that read_list, and kube-apiserver, gives these values."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()
 
 
 def allowed_names(master: Master) -> tuple[str, ...] | None:

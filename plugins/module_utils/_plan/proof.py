@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._command_line import flag_that_differs
-from .master import Master
+from .._observed.master import Master
 
 __all__ = ["why_not_proven"]
 

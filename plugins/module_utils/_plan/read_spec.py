@@ -9,8 +9,8 @@ import re
 import typing as t
 
 from .._command_line import normalize
+from .._errors import PlanError
 from .clusters import ClusterSpec
-from .errors import PlanError
 from .spec import FrontProxySpec
 
 __all__ = ["read_flags", "read_cluster_spec", "read_timeout", "read_front_proxy_spec"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._contract.network import Network
+from .._front_proxy import AGGREGATION_FLAGS, ROUTING_FLAG
+from .._observed.master import Master
+from .._observed.network import manifest_proxying, pods_of, services_of, tunnel_of, unread_environment
 from .._proxy_variables import Proxying
-from .master import Master
-from .network import manifest_proxying, pods_of, services_of, tunnel_of, unread_environment
-from .spec import AGGREGATION_FLAGS, ROUTING_FLAG, FrontProxySpec
+from .spec import FrontProxySpec
 
 __all__ = ["Routing", "decide_routing"]
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .apiserver_flags import FILE_NAMES, Flags
-from .errors import HostError, PlanError
-from .master import Master
+from .._errors import HostError, PlanError
+from .._front_proxy import FILE_NAMES
+from .._observed.master import Master
+from .apiserver_flags import Flags
 from .spec import FrontProxySpec
 
 __all__ = ["give_files_of_their_own", "users_of"]

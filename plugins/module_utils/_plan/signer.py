@@ -9,13 +9,13 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
+from .._errors import PlanError
+from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
 from .._pki.lifetime import iso
 from .._shown import printable
-from .errors import PlanError
-from .master import Master, MasterFile
 from .spec import FrontProxySpec
 
 __all__ = ["CONTROLLER", "Signer", "TrustBundle", "choose_signer", "read_trust_bundle", "refuse_shared"]

@@ -8,30 +8,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .errors import PlanError
+from .._errors import PlanError
 
-__all__ = [
-    "AGGREGATION_FLAGS",
-    "ROUTING_FLAG",
-    "DEFAULT_COMMON_NAME",
-    "FrontProxySpec",
-    "check_release",
-    "parse_release",
-]
+__all__ = ["FrontProxySpec", "check_release"]
 
-DEFAULT_COMMON_NAME = "front-proxy-client"
-
-# The seven of the documentation ("Configure the Aggregation Layer").
-AGGREGATION_FLAGS = (
-    "requestheader-client-ca-file",
-    "requestheader-allowed-names",
-    "requestheader-extra-headers-prefix",
-    "requestheader-group-headers",
-    "requestheader-username-headers",
-    "proxy-client-cert-file",
-    "proxy-client-key-file",
-)
-ROUTING_FLAG = "enable-aggregator-routing"
 
 # The header that every extension API server reads; with others only, kube-apiserver from 1.27 on warns that "API
 # aggregation will not work" (staging/src/k8s.io/apiserver/pkg/server/options/authentication.go).
@@ -131,17 +111,6 @@ class FrontProxySpec:
                     f"front_proxy_extra_flags holds the name {name!r}; write flags as kube-apiserver's documentation "
                     "does, without the dashes in front and without a value, such as requestheader-uid-headers."
                 )
-
-
-def parse_release(version: str | None) -> tuple[int, int] | None:
-    """Take major and minor out of ``v1.36.2`` or ``1.20.2+vendor``; None if it is no version."""
-    if not version:
-        return None
-    parts = version.lstrip("v").split(".")
-    if len(parts) < 2 or not parts[0].isdigit():
-        return None
-    minor = parts[1].rstrip("+")
-    return (int(parts[0]), int(minor)) if minor.isdigit() else None
 
 
 def check_release(flags: t.Mapping[str, str | None], release: tuple[int, int] | None) -> None:

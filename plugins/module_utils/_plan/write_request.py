@@ -8,16 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.change_request import ChangeRequest, NewFile, Reading
+from .._errors import PlanError
 from .._manifest.hidden import hide
+from .._observed.lists import read_list
+from .._observed.master import Master
+from .._observed.server_user import server_user
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
 from .._pki.lifetime import iso
 from .._shown import printable
-from .errors import PlanError
 from .host_change import FileWrite, MasterChange
-from .master import Master
-from .names import read_list
-from .server_user import server_user
 
 __all__ = ["build_change_request", "show_change"]
 

@@ -10,9 +10,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._contract.prune import Published
+from .._errors import HostError, PlanError
 from .._pki.certificate import Certificate, from_der, is_signed_by
 from .._pki.errors import PkiError
-from .._plan.errors import HostError, PlanError
 from .._plan.membership import refuse_several_clusters
 from .._published import blocks_of, names_of
 from .._shown import printable

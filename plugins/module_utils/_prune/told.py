@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.prune import Watched
+from .._errors import PlanError
 from .._pki.lifetime import iso
-from .._plan.errors import PlanError
 from .._shown import printable
 from .._verify.master_view import describe
 from .._verify.published_checks import NAMESPACE_AND_NAME

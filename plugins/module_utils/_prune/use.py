@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from .._command_line import last_value
 from .._contract.aggregation_observation import AggregationObservation
+from .._errors import HostError, PlanError, about_host
+from .._front_proxy import CA_FLAG, CERT_FLAG, KEY_FLAG
+from .._observed.lists import read_list
+from .._observed.master import Master
+from .._observed.master import MasterFile as MasterFile
 from .._pki.certificate import Certificate
-from .._plan.errors import HostError, PlanError, about_host
-from .._plan.master import Master
-from .._plan.master import MasterFile as MasterFile
-from .._plan.names import read_list
 from .._shown import Shell
-from .._verify.master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, read_master_view, subject_of
+from .._verify.master_view import MasterView, read_master_view, subject_of
 
 __all__ = ["RELOAD_SECONDS", "Use", "read_use"]
 

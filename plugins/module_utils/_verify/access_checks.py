@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._plan.access import KEY_MODE, open_to_all
-from .._plan.master import MasterFile
-from .._plan.server_user import ServerUser, can_read, server_user
+from .._front_proxy import CA_FLAG, CERT_FLAG, KEY_FLAG
+from .._observed.master import MasterFile
+from .._observed.modes import KEY_MODE, open_to_all
+from .._observed.server_user import ServerUser, can_read, server_user
 from .._shown import Shell
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
+from .master_view import MasterView
 
 __all__ = ["KINDS", "check_access"]
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime, timedelta
 
+from .._front_proxy import CA_FLAG, CERT_FLAG, KEY_FLAG
 from .._pki.ca import WEAK_HASHES
 from .._pki.certificate import Certificate
 from .._pki.lifetime import iso
 from .._pki.names import PRIVILEGED_ORGANIZATION
 from .._shown import Shell
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, describe
+from .master_view import MasterView, describe
 
 __all__ = ["KINDS", "check_files", "refuses_its_signature"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._plan.spec import AGGREGATION_FLAGS
+from .._front_proxy import AGGREGATION_FLAGS, CA_FLAG, CERT_FLAG, KEY_FLAG
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView
+from .master_view import MasterView
 
 __all__ = ["KINDS", "STANDARD_HEADERS", "check_flags"]
 

@@ -9,7 +9,7 @@ import posixpath
 import typing as t
 
 from .._contract.observation import ObservedKubelet
-from .._plan.kubelet_refusal import unread
+from .._observed.kubelet import unread
 from .._shown import Shell, shell_word
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding
 from .master_view import MasterView

@@ -16,17 +16,18 @@ from datetime import datetime, timezone
 from .._command_line import flag_values
 from .._contract.aggregation_observation import AggregationObservation, AggregationState, Answered, ApiService
 from .._contract.observation import Probe
+from .._errors import PlanError
+from .._front_proxy import CA_FLAG, CERT_FLAG
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, read_pod
+from .._observed.lists import read_list
+from .._observed.master import DEFAULT_FOLDER, Master, MasterFile
+from .._observed.network import tunnel_of
+from .._observed.release import parse_release
 from .._pki.certificate import Certificate, is_signed_by, read_certificates
 from .._pki.der import outline
 from .._pki.errors import PkiError
 from .._pki.names import PRIVILEGED_ORGANIZATION
-from .._plan.errors import PlanError
-from .._plan.master import DEFAULT_FOLDER, Master, MasterFile
-from .._plan.names import read_list
-from .._plan.network import tunnel_of
-from .._plan.spec import parse_release
 from .._shown import Shell, commented, shell_word
 
 __all__ = [
@@ -46,7 +47,6 @@ CONFIGURE = "kubeops.aggregation_layer.configure"
 PRUNE = "kubeops.aggregation_layer.prune"
 # The name of the pairs that kubeadm makes, and of their files.
 _KUBEADMS_NAME = "front-proxy-client"
-CA_FLAG, CERT_FLAG, KEY_FLAG = "requestheader-client-ca-file", "proxy-client-cert-file", "proxy-client-key-file"
 
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from .._contract.aggregation_observation import Behind
 from .._manifest.container_environment import read_environment
-from .._plan.network import pods_of, running_proxying, services_of, tunnel_of
+from .._observed.network import pods_of, running_proxying, services_of, tunnel_of
 from .._proxy_variables import Proxying
 from .._shown import Shell, shell_word
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding

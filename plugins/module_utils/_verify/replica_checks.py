@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.cluster import Replica
-from .._plan.network import running_proxying
+from .._observed.network import running_proxying
 from .finding import BROKEN, Finding, Kind, finding
 from .master_view import MasterView
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import typing as t
 
 from .._command_line import last_value, same_value
+from .._front_proxy import AGGREGATION_FLAGS, CA_FLAG, CERT_FLAG, KEY_FLAG, ROUTING_FLAG
 from .._manifest.api_objects import api_objects
-from .._plan.master import NO_API_OBJECTS_FROM
-from .._plan.names import read_list
-from .._plan.spec import AGGREGATION_FLAGS, ROUTING_FLAG
+from .._observed.lists import read_list
+from .._observed.master import NO_API_OBJECTS_FROM
 from .._shown import Shell, shell_word
 from .file_checks import refuses_its_signature
 from .finding import AT_RISK, BROKEN, WILL_BREAK, Finding, Kind, finding
 from .kubelet_checks import check_kubelet
-from .master_view import CA_FLAG, CERT_FLAG, KEY_FLAG, MasterView, subject_of
+from .master_view import MasterView, subject_of
 
 __all__ = ["KINDS", "check_running"]
 

@@ -9,9 +9,10 @@ import base64
 import hashlib
 import typing as t
 
+from .._front_proxy import CA_FLAG
 from .._pki.certificate import Certificate
 from .finding import AT_RISK, BROKEN, UNTIDY, WILL_BREAK, Finding, Kind, finding
-from .master_view import CA_FLAG, MasterView, describe, extra_vars, read_bundle
+from .master_view import MasterView, describe, extra_vars, read_bundle
 
 __all__ = ["KINDS", "check_shared_cas"]
 

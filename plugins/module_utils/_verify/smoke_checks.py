@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from .._command_line import last_value
 from .._contract.aggregation_observation import ApiService
-from .._contract.smoke import Asked, Begun, Ended, Refusal
-from .._master.smoke_objects import GROUP_SUFFIX
+from .._contract.smoke import GROUP_SUFFIX, Asked, Begun, Ended, Refusal
 from .._shown import Shell, commented
 from .apiservice_errors import message_of
 from .finding import AT_RISK, BROKEN, Finding, Kind, finding

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from .._front_proxy import CA_FLAG
 from .._pki.folder import CA_CERTIFICATE as CA_FILE
 from .._pki.folder import CA_KEY as CA_KEY_FILE
 from .._shown import Shell, commented
 from .finding import AT_RISK, BROKEN, UNTIDY, Finding, Kind, finding
-from .master_view import CA_FLAG, MasterView, describe
+from .master_view import MasterView, describe
 
 __all__ = ["KINDS", "check_trust"]
 

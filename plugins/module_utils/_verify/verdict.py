@@ -9,8 +9,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._contract.aggregation_observation import AggregationObservation
-from .._plan.errors import HostError, PlanError, about_host
-from .._plan.spec import parse_release
+from .._errors import HostError, PlanError, about_host
+from .._observed.release import parse_release
 from .._shown import Shell, printable, shell_word
 from .access_checks import check_access
 from .apiservice_checks import check_apiservices

@@ -25,6 +25,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
     every_path,
     wanted_files,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.lists import read_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
     is_signed_by,
@@ -33,8 +35,6 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import MasterChange
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import read_list
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     cluster_ca,

@@ -9,12 +9,12 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import Reading
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.access import Access, access_for
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import decide_change
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.server_user import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.server_user import (
     ServerUser,
     server_user,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.access import Access, access_for
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import build_change_request
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     key_pem,

@@ -8,16 +8,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.apiserver_flags import (
-    Flags,
-    wanted_flags,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import (
-    ClusterNames,
-    read_list,
-    write_list,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.lists import read_list, write_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.apiserver_flags import Flags, wanted_flags
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import ClusterNames
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (

@@ -13,10 +13,10 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     ChangeRequest,
     write_change_request,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
     ANNOTATION,
     FileSpec,

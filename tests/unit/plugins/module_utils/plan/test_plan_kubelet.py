@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.kubelet import unread
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import (
     refuse_unread,
-    unread,
     unread_warning,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning

@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for, read_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.lists import read_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (

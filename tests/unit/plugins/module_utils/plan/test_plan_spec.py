@@ -8,18 +8,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.release import parse_release
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import (
     read_cluster_spec,
     read_flags,
     read_front_proxy_spec,
     read_timeout,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import (
-    FrontProxySpec,
-    check_release,
-    parse_release,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec, check_release
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import sentence
 
 

@@ -12,7 +12,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.prune import read_published
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     decide,
     longest_wait,

@@ -12,13 +12,14 @@ from datetime import datetime
 
 from .._command_line import same_value
 from .._contract.observation import Observation, ObservedFile, Probe
+from .._errors import PlanError
+from .._front_proxy import AGGREGATION_FLAGS, ROUTING_FLAG
 from .._manifest.api_objects import api_objects
 from .._manifest.errors import ManifestError
 from .._manifest.pod import StaticPod, defines_same_pod, host_path, read_pod
 from .._pki.certificate import Certificate, read_certificates
 from .._pki.errors import PkiError
-from .errors import PlanError
-from .spec import AGGREGATION_FLAGS, ROUTING_FLAG, parse_release
+from .release import parse_release
 
 __all__ = ["NO_API_OBJECTS_FROM", "Master", "MasterFile", "read_master"]
 

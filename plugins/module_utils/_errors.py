@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._shown import UserError, printable
+from ._shown import UserError, printable
 
 __all__ = ["HostError", "PlanError", "about_host"]
 
