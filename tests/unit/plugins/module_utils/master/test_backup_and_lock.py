@@ -150,7 +150,7 @@ class TestBackup:
     def test_what_cannot_be_saved(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch, there: str) -> None:
         place = master.path(support.BUNDLE)
         if there == "huge":
-            for module in ("files", "backup"):
+            for module in ("file_facts", "backup"):
                 name = f"{backups.__name__.rpartition('.')[0]}.{module}"
                 monkeypatch.setattr(__import__(name, fromlist=["LIMIT"]), "LIMIT", 100)
         else:
