@@ -305,8 +305,8 @@ def main() -> None:
         outcome = ensure_ca(request_from(module.params), check=module.check_mode, now=lifetime.utc_now())
         if module.params["client_cas"] and not module.check_mode:
             note_client_cas(folder_of(module.params["certificate_path"]), module.params["client_cas"])
-    except PkiError as exc:
-        module.fail_json(msg=str(exc))
+    except PkiError as error:
+        module.fail_json(msg=str(error))
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(

@@ -326,8 +326,8 @@ def main() -> None:
     try:
         require()
         outcome = ensure_client(request_from(module.params), check=module.check_mode, now=lifetime.utc_now())
-    except PkiError as exc:
-        module.fail_json(msg=str(exc))
+    except PkiError as error:
+        module.fail_json(msg=str(error))
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(

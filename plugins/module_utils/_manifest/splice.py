@@ -111,8 +111,8 @@ class _Writer:
     def _guarded(self, work: t.Callable[[Node], t.List[Span]], node: Node) -> t.List[Span]:
         try:
             return work(node)
-        except NoSpan as exc:
-            raise self.refusal(str(exc), node.start_mark.index) from None
+        except NoSpan as error:
+            raise self.refusal(str(error), node.start_mark.index) from None
 
     # --- the way to a node
 

@@ -232,9 +232,9 @@ def _check_kind(request: CaRequest, key: PrivateKey) -> None:
             KeySpec.of(kind="RSA", size=int(words[1]))
         else:
             KeySpec.of(kind=words[0], curve=words[-1] if len(words) > 1 else None)
-    except PkiError as exc:
+    except PkiError as error:
         raise PkiError(
-            f"The private key {request.privatekey_path} has no certificate and cannot become a CA's. {exc}"
+            f"The private key {request.privatekey_path} has no certificate and cannot become a CA's. {error}"
         ) from None
 
 

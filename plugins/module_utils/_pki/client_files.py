@@ -145,8 +145,8 @@ def _look(request: ClientRequest) -> _ExistingFiles:
         if missing or key_pem is None:
             return _ExistingFiles(chain, Reason("missing", "there is " + " and ".join(missing)))
         key = load_key(key_pem, where=request.privatekey_path)
-    except PkiError as exc:
-        return _ExistingFiles(chain, Reason("unreadable", str(exc).rstrip(".")))
+    except PkiError as error:
+        return _ExistingFiles(chain, Reason("unreadable", str(error).rstrip(".")))
     if key.fingerprint != chain[0].key_fingerprint:
         return _ExistingFiles(
             chain,
