@@ -100,7 +100,7 @@ def main() -> int:
     test.add_argument(
         "--jobs",
         type=int,
-        default=int(os.environ.get("JOBS") or min(os.cpu_count() or 1, 4)),
+        default=int(os.environ.get("JOBS") or min((os.cpu_count() or 1) + 1, 5)),
         help="sessions at a time",
     )
     test.add_argument(

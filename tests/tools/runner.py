@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run nox sessions, two at a time, and say at the end what came of it."""
+"""Run nox sessions, some at a time, and say at the end what came of it."""
 
 from __future__ import annotations
 

@@ -33,6 +33,9 @@ NAMESPACE = "wardle"
 TOKEN = "apiserver-token"
 READER = "extension-apiserver-authentication-reader"
 START_SECONDS = 120
+# A controller manager ends when its kube-apiserver restarts, and the kubelet waits longer each time before it starts
+# another one; until one leads, no token is made and no binding is there.
+CONTROLLERS = 300
 FLUNDERS = f"/apis/{GROUP}/v1alpha1/namespaces/default/flunders"
 
 
@@ -112,7 +115,7 @@ class SampleApiServer:
         objects = _objects(address, self.port, authority)
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         self._bed.kubectl("apply", "--filename=-", given=json.dumps(listed))
-        wait_for(self._may_read, "the service account may read what it needs at its start", seconds=60)
+        wait_for(self._may_read, "the service account may read what it needs at its start", seconds=CONTROLLERS)
         etcd = self._start_etcd()
         kubeconfig = str(self._kubeconfig())
         policy = self._folder / "policy.json"
@@ -218,7 +221,7 @@ class SampleApiServer:
         """Of the service account, whose token the cluster makes."""
         bed = self._bed
         secret = (f"--namespace={NAMESPACE}", "get", "secret", TOKEN, "--output=jsonpath={.data.token}")
-        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=60)
+        wait_for(lambda: bed.kubectl(*secret), "the service account has a token", seconds=CONTROLLERS)
         token = base64.b64decode(bed.kubectl(*secret)).decode()
         authority = base64.b64encode(bed.nodes[0].path("/etc/kubernetes/pki/ca.crt").read_bytes()).decode()
         server = f"https://{bed.nodes[0].address}:6443"
