@@ -89,7 +89,6 @@ OLDEST_CORE_TARGETS = (
     "module_apiserver",
     "module_front_proxy_ca",
     "no_secrets",
-    "role_clusters",
     "role_plays",
     "role_runs",
 )
