@@ -76,7 +76,7 @@ class ChangeRequest(t.NamedTuple):
 
 
 class Goal(t.TypedDict):
-    """What the server of a master is to be, in an order and in the note of a change; see `Order`."""
+    """What the server of a master is to be, in an order and in the note of a change; see `ChangeRequest`."""
 
     bundle: t.Optional[str]
     certificate: t.Optional[str]

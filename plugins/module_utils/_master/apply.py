@@ -221,7 +221,7 @@ def _write(request: ChangeRequest, host_paths: HostPaths) -> ChangeResult:
 def change(request: ChangeRequest, host_paths: HostPaths) -> ChangeResult:
     """Bring the master to the ordered state. Raises MasterError if nothing was changed, or all was put back at once.
 
-    order: with numbers for owners, see owners.py. Nothing is waited for below a root.
+    request: with numbers for owners, see owners.py. Nothing is waited for below a root.
     """
     prepare(host_paths)
     with exclusive(host_paths, request.lock_timeout):

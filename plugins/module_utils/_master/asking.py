@@ -18,7 +18,7 @@ _SECONDS = 15.0
 
 
 def api_user_for(process: ObservedProcess, user: str, credentials: Credentials | None) -> ApiUser:
-    """Give the way to ask the kube-apiserver that was observed; see `login_as`. Raises MasterError."""
+    """Give the way to ask the kube-apiserver that was observed; see `api_user_of`. Raises MasterError."""
     api_user = api_user_of(user, pair_of(tuple(process["argv"]), process["pid"]), credentials)
     if api_user is None:
         raise MasterError("The kube-apiserver of this master has no front-proxy pair to ask with.")

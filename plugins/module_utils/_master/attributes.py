@@ -84,7 +84,7 @@ def _names(source: str) -> list[str]:
 def keep_attributes(source: str, target: int, mode: int, *, same_group: bool) -> None:
     """Give an open, empty file what the one at ``source`` has beside content, owner and mode; nothing if none is there.
 
-    mode, same_group: see `carried_list`. Raises OSError if a list, or an attribute that a user has set, cannot be set.
+    mode, same_group: see `acl_to_keep`. Raises OSError if a list, or an attribute that a user has set, cannot be set.
     """
     names = _names(source)
     before = _take(source, ACL) if ACL in names else None

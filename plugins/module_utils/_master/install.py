@@ -188,7 +188,7 @@ def discard_kept(paths: t.Iterable[str]) -> None:
 def rename(staged: Staged) -> None:
     """Rename a staged file to its place (rename(2): there is no moment without a whole file). Raises MasterError.
 
-    Who calls it makes it last, see `put_all`.
+    Who calls it makes it last, see `put_in_place`.
     """
     try:
         os.replace(staged.temporary, staged.path)

@@ -74,7 +74,7 @@ def _published(api: Api, found: _Found) -> Published:
 def look(*, process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Published:
     """Read what is published, and where the cluster has kube-apiservers. Raises MasterError.
 
-    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `survey`.
+    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `observe_aggregation`.
     """
     api = _ask(process, user, credentials)
     try:

@@ -79,7 +79,7 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """authority: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty;
+    """signer: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty;
     made_anew: the files of the controller that this run makes before it copies them; client_cas: by their keys.
     """
 

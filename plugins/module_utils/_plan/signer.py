@@ -21,7 +21,7 @@ from .spec import FrontProxySpec
 __all__ = ["CONTROLLER", "Signer", "TrustBundle", "choose_signer", "read_trust_bundle", "refuse_shared"]
 
 CONTROLLER = "controller"
-# CAs of one holder in a table.
+# CAs of one host in a table.
 _SHOWN = 10
 
 
@@ -56,7 +56,7 @@ class Signer:
         return self.cas[0] if self.cas else None
 
     def trusted_by(self, trust_bundle: TrustBundle, now: datetime) -> bool:
-        """Whether this holder's bundle has the CA already, not necessarily the same certificate, but one that lives."""
+        """Whether this bundle has the CA already, not necessarily the same certificate, but one that lives."""
         return self.ca is not None and any(
             ca.key_fingerprint == self.ca.key_fingerprint and ca.not_after > now for ca in trust_bundle.cas
         )
@@ -104,7 +104,7 @@ def _end(ca: Certificate) -> datetime:
 
 
 def choose_signer(folder: PkiFolder, trust_bundles: t.Sequence[TrustBundle], spec: FrontProxySpec) -> Signer:
-    """Choose the CA. Raises PlanError with a table if the holders do not agree, and nothing says whose counts."""
+    """Choose the CA. Raises PlanError with a table if the bundles do not agree, and nothing says whose counts."""
     everybody = [TrustBundle(CONTROLLER, folder.ca), *trust_bundles]
     having = [trust_bundle for trust_bundle in everybody if trust_bundle.cas]
     if spec.ca_from:
@@ -132,7 +132,7 @@ def choose_signer(folder: PkiFolder, trust_bundles: t.Sequence[TrustBundle], spe
         # as it lies there: its first one signs, and its file is what the masters get
         return Signer(folder.ca, CONTROLLER, "the controller's")
     first = having[0]
-    # In the order of the first holder, so that the one that signs there goes on signing; of a CA that was issued anew
+    # In the order of the first bundle, so that the one that signs there goes on signing; of a CA that was issued anew
     # for the same key, the certificate that lives longest.
     newest = {
         key: max((ca for trust_bundle in having for ca in trust_bundle.cas if ca.key_fingerprint == key), key=_end)
