@@ -144,8 +144,8 @@ def begin(
 ) -> Begun:
     """Start the server of a test on this master, and make it known to the cluster.
 
-    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `observe_aggregation`; test: an id;
-    certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
+    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `observe_aggregation`;
+    test: an id; certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
     """
     api_user = api_user_for(process, user or CALLER, credentials)
     api = api_of(process, api_user)
