@@ -15,8 +15,7 @@ from .._contract.aggregation_observation import AggregationObservation
 from .._errors import HostError, PlanError, about_host
 from .._front_proxy import CA_FLAG, CERT_FLAG, KEY_FLAG
 from .._observed.lists import read_list
-from .._observed.master import Master
-from .._observed.master import MasterFile as MasterFile
+from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate
 from .._shown import Shell
 from .._verify.master_view import MasterView, read_master_view, subject_of
