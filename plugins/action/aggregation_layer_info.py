@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    read_aggregation_observation,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (
@@ -40,7 +38,7 @@ class ActionModule(MasterAction):
                 refuse_for_several_clusters(path, str(spec.get("cluster") or ""), task_vars or {})
                 send_in_memory(self._connection, "the credentials of the kubeconfig")
                 asked["user"], asked["credentials"] = read_kubeconfig(path)
-            seen: t.Mapping[str, t.Any] = self.ask(_MODULE, asked, task_vars, read_aggregation_observation)
+            seen: t.Mapping[str, t.Any] = self.ask(_MODULE, asked, task_vars, read_survey)
         except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error), "spec": spec}
         except NoAnswer as problem:

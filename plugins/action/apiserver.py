@@ -8,40 +8,32 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    write_change_request,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_result import (
-    ChangeResult,
-    read_change_result,
-    read_recovered,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import (
     Observation,
     read_observation,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import write_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.outcome import (
+    Outcome,
+    read_outcome,
+    read_recovered,
+)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import BACKDATE, utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import (
-    MasterChange,
-    decide_change,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import refuse_unread
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import why_not_proven
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_flags
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import (
-    build_change_request,
-    show_change,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange, decide_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet import refuse_unread
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order, show_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_flags
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError, printable
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import setting_that_leaks_secrets
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
 
 T = t.TypeVar("T")
 
@@ -49,7 +41,7 @@ _MODULE = "kubeops.aggregation_layer.apiserver"
 _INFO = "kubeops.aggregation_layer.apiserver_info"
 
 
-def _why_wait_is_too_short(arguments: t.Mapping[str, t.Any]) -> str | None:
+def _impatience(arguments: t.Mapping[str, t.Any]) -> str | None:
     for name in ("wait_timeout", "lock_timeout"):
         if arguments[name] < (1 if name == "wait_timeout" and arguments["wait"] else 0):
             return f"{name} is {arguments[name]}, and nothing could be waited for in that; give a number of seconds."
@@ -80,7 +72,7 @@ class ActionModule(MasterAction):
         )
         try:
             require()
-            problem = setting_that_leaks_secrets() or _why_wait_is_too_short(arguments)
+            problem = leak() or _impatience(arguments)
             if problem:
                 raise PlanError(problem)
             return {**result, **self._work(arguments, variables), **self.interpreter}
@@ -101,17 +93,17 @@ class ActionModule(MasterAction):
             seen = self._observe(arguments, variables)
         master = self._read(seen, arguments)
         flags = read_flags(arguments["flags"])
-        specs, contents = read_files(arguments["files"], self._find_source, checking=self._task.check_mode)
-        change = decide_change(master, flags, specs, container=arguments["container"])
+        wishes, contents = read_files(arguments["files"], self._find_source, checking=self._task.check_mode)
+        change = decide_change(master, flags, wishes, container=arguments["container"])
         waits = arguments["wait"] and master.live
         if waits:
             refuse_unread(master, flags, changes=change.text is not None)
         result = {**self._report(master, change), **recovered}
         if seen["pending"] and self._task.check_mode:
             result.update(changed=True, recovered="A change that was cut off would be finished first.")
-        if self._task.check_mode or (change.empty and not (waits and why_not_proven(master, flags))):
+        if self._task.check_mode or (change.empty and not (waits and unproven(master, flags))):
             return result
-        request = build_change_request(
+        order = build_order(
             master,
             change,
             flags,
@@ -119,7 +111,7 @@ class ActionModule(MasterAction):
             wait=arguments["wait_timeout"] if waits else 0,
             lock_timeout=arguments["lock_timeout"],
         )
-        outcome = self._send({"request": write_change_request(request)}, arguments, variables, read_change_result)
+        outcome = self._send({"order": write_order(order)}, arguments, variables, read_outcome)
         return self._merge(result, outcome)
 
     def _given(self, observed: t.Mapping[str, t.Any]) -> Observation:
@@ -179,7 +171,7 @@ class ActionModule(MasterAction):
         return result
 
     @staticmethod
-    def _merge(result: dict[str, t.Any], outcome: ChangeResult) -> dict[str, t.Any]:
+    def _merge(result: dict[str, t.Any], outcome: Outcome) -> dict[str, t.Any]:
         """Put what was decided and what came of it together."""
         merged = {
             **result,

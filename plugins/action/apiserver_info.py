@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import read_timeout
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_timeout
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer, unshown
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._spec import take_spec
 

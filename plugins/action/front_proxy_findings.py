@@ -12,35 +12,33 @@ import tempfile
 import typing as t
 from dataclasses import replace
 
+from ansible import constants as C
 from ansible import context
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso, utc_now
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import headline, table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell, UserError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import SEVERITIES, rank
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import CONFIGURE
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
-    ObservedMaster,
-    Verdict,
-    verdict_of,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import SEVERITIES, rank
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import CONFIGURE
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._hosts import GROUPS
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._screen import show
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._surveys import read_seen
+
+display = Display()
 
 # The variable that names the hosts, and options of the command line that the next call needs, too.
 _HOSTS = "front_proxy_hosts"
 _OPTIONS = {"become": "-b", "become_ask_pass": "-K", "ask_pass": "-k"}
+_COLOURS = {"broken": C.COLOR_ERROR, "at_risk": C.COLOR_CHANGED, "will_break": C.COLOR_CHANGED, "ok": C.COLOR_OK}
 
 
-def _seen(
-    name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool
-) -> ObservedMaster:
+def _seen(name: str, variables: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], active: bool) -> Seen:
     seen = read_seen(name, variables, arguments["observed_var"], active=active)
     return replace(seen, smoke=read_smoke(variables, arguments)) if seen.facts else seen
 
@@ -98,7 +96,7 @@ def _write(path: str, text: str) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise PlanError(f"Cannot write front_proxy_report_path {path}: {error.strerror}; name another place.") from None
+        raise PlanError(f"Cannot write front_proxy_report {path}: {error.strerror}; name another place.") from None
 
 
 class ActionModule(ActionBase):
@@ -135,7 +133,7 @@ class ActionModule(ActionBase):
         names = dict.fromkeys(map(str, [*arguments["members"], *variables["ansible_play_hosts_all"]]))
         seen = [_seen(name, hostvars[name], arguments, name in active) for name in names if name in hostvars]
         command = _command(variables, arguments["pattern"], load_extra_vars(self._loader))
-        verdict = verdict_of(seen, command=command, target_release=arguments["target_release"])
+        verdict = judge(seen, command=command, target_release=arguments["target_release"])
         findings, worst = verdict.findings, verdict.findings[0] if verdict.findings else None
         failing = _failing(verdict, arguments["fail_on"], active)
         result: dict[str, t.Any] = {
@@ -147,7 +145,8 @@ class ActionModule(ActionBase):
             "wrong": bool(failing),
         }
         if arguments["show"]:
-            show(table(verdict))
+            for line in table(verdict):
+                display.display(line.text, color=_COLOURS.get(line.severity))
         if arguments["report"] and not self._task.check_mode:
             _write(from_here(arguments["report"]), _report(verdict, result))
         return result

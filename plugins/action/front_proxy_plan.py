@@ -11,19 +11,16 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import read_observation
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import read_folder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import utc_now
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.read_spec import (
-    read_cluster_spec,
-    read_front_proxy_spec,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.variables import read_settings, read_wish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import (
-    setting_that_leaks_secrets,
+    leak,
     signs_as_another,
     unfit_strategy,
 )
@@ -53,27 +50,27 @@ def _report(
             f"{name} failed earlier in this run; mend that, or leave it out with --limit '!{name}', and run again."
         )
     # the option spec of the task that looked: it has never been on a master
-    variables_told = found.get("spec") or {}
-    facts = spec = cluster_spec = None
+    spec = found.get("spec") or {}
+    facts = wish = settings = None
     if found and not failure:
         try:
             facts = read_observation(found)
-            if variables_told:
-                spec, cluster_spec = read_front_proxy_spec(variables_told), read_cluster_spec(variables_told)
+            if spec:
+                wish, settings = read_wish(spec), read_settings(spec)
         except ContractError as error:
             failure = f"What was registered for {name} is no result of apiserver_info of this release ({error})."
         except PlanError as error:
             facts, failure = None, str(error)
     return Report(
         name=name,
-        cluster=str(variables_told.get("cluster") or variables.get(_CLUSTER) or ""),
+        cluster=str(spec.get("cluster") or variables.get(_CLUSTER) or ""),
         # one that failed is no longer active, and stops its cluster all the same; an active one that was not observed
         # has no part in this call of the role, which is in a rescue
         targeted=(active and fresh) or lost or (fresh and bool(failure)),
         facts=facts,
         failure=failure or f"{name} was not looked at; run again without leaving it out.",
-        spec=spec,
-        cluster_spec=cluster_spec,
+        wish=wish,
+        settings=settings,
     )
 
 
@@ -116,7 +113,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         looked = {result["item"]: result for result in arguments["looked"] if result.get("item")}
         members = dict.fromkeys([*arguments["members"], *variables["ansible_play_hosts_all"]])
-        problem = setting_that_leaks_secrets() or unfit_strategy(self._task)
+        problem = leak() or unfit_strategy(self._task)
         try:
             require()
             if problem:

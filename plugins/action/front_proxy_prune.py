@@ -14,8 +14,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     read_taken,
     read_watched,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     Decision,
     decide,
@@ -30,10 +30,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.t
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.use import Use
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.published_checks import (
-    NAMESPACE_AND_NAME,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.published import NAMESPACE_AND_NAME
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._border import MasterAction, NoAnswer
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._in_memory import send_in_memory
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._kubeconfig import (
@@ -60,12 +58,12 @@ class _Cluster:
     process: t.Mapping[str, t.Any]
 
 
-def _reads_the_api(seen: ObservedMaster) -> bool:
+def _reads_the_api(seen: Seen) -> bool:
     layer = seen.facts["layer"] if seen.facts else None
     return bool(layer and layer["published"] is not None)
 
 
-def _why_unread(seen: ObservedMaster) -> str:
+def _why_unread(seen: Seen) -> str:
     layer = seen.facts["layer"] if seen.facts else None
     return f"{seen.name}: {(layer and layer['error']) or 'no pair to ask with'}"
 

@@ -9,11 +9,8 @@ import secrets
 import typing as t
 from datetime import timedelta
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    AggregationObservation,
-    read_aggregation_observation,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import Survey, read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.smoke_objects import (
     NAMESPACE,
     group_of,
@@ -41,7 +38,7 @@ class _Member(t.NamedTuple):
     """A master that could be looked at. cluster: as the variables of its host say; seen: what was seen of it."""
 
     cluster: str
-    seen: AggregationObservation
+    seen: Survey
 
 
 def _member(registered: t.Any) -> _Member | None:
@@ -49,12 +46,12 @@ def _member(registered: t.Any) -> _Member | None:
     if not found or found.get("failed") or found.get("unreachable"):
         return None
     try:
-        return _Member(str((found.get("spec") or {}).get("cluster") or ""), read_aggregation_observation(found))
+        return _Member(str((found.get("spec") or {}).get("cluster") or ""), read_survey(found))
     except ContractError:
         return None
 
 
-def _reads_the_api(seen: AggregationObservation) -> bool:
+def _reads_the_api(seen: Survey) -> bool:
     return bool(seen["process"] and seen["layer"] and seen["layer"]["published"] is not None)
 
 

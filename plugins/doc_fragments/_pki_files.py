@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options on files and keys of front_proxy_ca and front_proxy_client_certificate. Private to the collection."""
+"""The options on files and keys that front_proxy_ca and front_proxy_client share. Private to the collection."""
 
 from __future__ import annotations
 

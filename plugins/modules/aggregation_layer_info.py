@@ -160,9 +160,7 @@ spec:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.credentials import read_credentials
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe_aggregation import (
-    observe_aggregation,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.survey import survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
 
@@ -185,7 +183,7 @@ def main() -> None:
     try:
         if given["credentials"] is not None:
             given["credentials"] = read_credentials(given["credentials"])
-        found = observe_aggregation(**given)
+        found = survey(**given)
     except UserError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **found)

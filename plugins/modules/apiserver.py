@@ -129,7 +129,7 @@ options:
       - The result of M(kubeops.aggregation_layer.apiserver_info) for this master, if that was called a moment ago. It
         saves a round trip. What has changed since is noticed, and then nothing is written.
     type: dict
-  request:
+  order:
     description:
       - What the action plugin sends to the master, as JSON. Not for playbooks.
     type: str
@@ -227,13 +227,11 @@ backup:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    read_change_request,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import read_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.detached import run_detached
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import UserError
 
@@ -263,21 +261,21 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 300},
             "root": {"type": "path"},
             "observed": {"type": "dict"},
-            "request": {"type": "str", "no_log": True},
+            "order": {"type": "str", "no_log": True},
             "recover": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    if module.check_mode or (module.params["request"] is None and not module.params["recover"]):
+    if module.check_mode or (module.params["order"] is None and not module.params["recover"]):
         module.fail_json(msg="This module does its work through its action plugin; call it from a task, not directly.")
-    host_paths = HostPaths(module.params["root"])
+    places = Places(module.params["root"])
     result: t.Mapping[str, t.Any]
     try:
         if module.params["recover"]:
-            result = run_detached(lambda: recover(host_paths, module.params["lock_timeout"]))
+            result = run_detached(lambda: recover(places, module.params["lock_timeout"]))
         else:
-            request = with_numbers(read_change_request(module.params["request"]))
-            result = run_detached(lambda: change(request, host_paths))
+            order = with_numbers(read_order(module.params["order"]))
+            result = run_detached(lambda: change(order, places))
     except UserError as error:
         module.fail_json(msg=str(error))
     if result.get("failed"):

@@ -111,7 +111,7 @@ options:
     elements: str
     default: []
 seealso:
-  - module: kubeops.aggregation_layer.front_proxy_client_certificate
+  - module: kubeops.aggregation_layer.front_proxy_client
 """
 
 EXAMPLES = r"""
@@ -233,7 +233,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki import access, lifetime
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaSpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaWish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import require
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
@@ -281,7 +281,7 @@ def request_from(params: t.Mapping[str, t.Any]) -> CaRequest:
         certificate_path=params["certificate_path"],
         privatekey_path=params["privatekey_path"],
         passphrase=params["passphrase"],
-        spec=CaSpec(
+        wish=CaWish(
             subject=Subject.of(**subject),
             key=KeySpec.of(kind=params["type"] or "RSA", size=params["size"], curve=params["curve"]),
             validity=lifetime.parse_duration(params["validity"], what="validity"),
@@ -305,8 +305,8 @@ def main() -> None:
         outcome = ensure_ca(request_from(module.params), check=module.check_mode, now=lifetime.utc_now())
         if module.params["client_cas"] and not module.check_mode:
             note_client_cas(folder_of(module.params["certificate_path"]), module.params["client_cas"])
-    except PkiError as error:
-        module.fail_json(msg=str(error))
+    except PkiError as exc:
+        module.fail_json(msg=str(exc))
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(

@@ -60,7 +60,7 @@ def _document(stdout: str) -> str:
     return "\n".join(lines[starts[0] : ends[-1] + 1]) if starts and ends else ""
 
 
-def _why_no_answer(stderr: str) -> str:
+def _explain_silence(stderr: str) -> str:
     """Say why there is no result, in place of what a Python that cannot run the module prints."""
     said = [line.strip() for line in stderr.splitlines() if line.strip()]
     why = f" (it said: {printable(said[-1], longest=300)})" if said else ""
@@ -114,7 +114,7 @@ class MasterAction(ActionBase):
             raise NoAnswer(f"The module cannot be run on this master: {error}") from None
         document = _document(str(done.get("answer") or ""))
         if not document:
-            raise NoAnswer(silence or _why_no_answer(str(done.get("complaint") or "")))
+            raise NoAnswer(silence or _explain_silence(str(done.get("complaint") or "")))
         try:
             told = parse_json(document, "its answer")
             if isinstance(told, dict) and told.get("failed") and not (reads_failures and "changed" in told):

@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 
 __all__ = ["GROUPS", "find_pattern", "see_hosts"]
 
@@ -57,9 +57,9 @@ def find_pattern(variables: t.Mapping[str, t.Any], loader: t.Any) -> str:
         return _text(everywhere, "all hosts")
     own: dict[str, str] = {}
     for name in groups[group or "all"]:
-        wanted = hostvars[name].get(_VARIABLE)
-        if wanted is not None:
-            own.setdefault(_text(wanted, name), str(name))
+        wish = hostvars[name].get(_VARIABLE)
+        if wish is not None:
+            own.setdefault(_text(wish, name), str(name))
     if group:
         for pattern, name in own.items():
             if not set(_hosts(pattern, variables, loader)) <= set(groups[group]):
@@ -69,8 +69,8 @@ def find_pattern(variables: t.Mapping[str, t.Any], loader: t.Any) -> str:
                 )
         return group
     if len(own) > 1:
-        specs = ", ".join(f"{pattern} for {name}" for pattern, name in own.items())
-        raise PlanError(f"{_VARIABLE} is {specs}; {_SET_IT}.")
+        wishes = ", ".join(f"{pattern} for {name}" for pattern, name in own.items())
+        raise PlanError(f"{_VARIABLE} is {wishes}; {_SET_IT}.")
     if not own:
         raise PlanError(f"The inventory has none of the groups {', '.join(GROUPS)}; {_SET_IT}.")
     return next(iter(own))

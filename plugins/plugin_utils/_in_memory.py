@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import setting_that_leaks_secrets
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._refusals import leak
 
 __all__ = ["send_in_memory"]
 
@@ -18,7 +18,7 @@ def send_in_memory(connection: t.Any, secret: str) -> None:
 
     Raises PlanError if that cannot be, or if a setting of Ansible would give the secret away.
     """
-    problem = setting_that_leaks_secrets()
+    problem = leak()
     if problem:
         raise PlanError(problem)
     if not connection.has_pipelining:

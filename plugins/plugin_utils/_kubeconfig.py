@@ -12,7 +12,7 @@ import typing as t
 
 import yaml
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.credentials import Credentials
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._paths import from_here
 
 __all__ = ["read_kubeconfig", "refuse_for_several_clusters"]

@@ -11,10 +11,10 @@ import typing as t
 from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 
-__all__ = ["setting_that_leaks_secrets", "signs_as_another", "unfit_strategy"]
+__all__ = ["leak", "signs_as_another", "unfit_strategy"]
 
 
-def setting_that_leaks_secrets() -> str | None:
+def leak() -> str | None:
     """Say which setting of Ansible would give private keys or passphrases away; None if there is none."""
     if C.DEFAULT_KEEP_REMOTE_FILES:
         return (

@@ -13,7 +13,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     read_begun,
     read_ended,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 
 __all__ = ["STEPS", "read_smoke"]

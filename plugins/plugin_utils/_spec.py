@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 
 __all__ = ["take_spec"]
 

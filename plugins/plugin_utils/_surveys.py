@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    read_aggregation_observation,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._plain import plain
 
 __all__ = ["CLUSTER", "read_seen"]
@@ -20,20 +18,18 @@ __all__ = ["CLUSTER", "read_seen"]
 CLUSTER = "front_proxy_cluster"
 
 
-def read_seen(name: str, variables: t.Mapping[str, t.Any], observed_var: str, *, active: bool) -> ObservedMaster:
+def read_seen(name: str, variables: t.Mapping[str, t.Any], observed_var: str, *, active: bool) -> Seen:
     """Read what came of looking at a master. variables: of its host; active: it is part of this run."""
     found = plain(variables.get(observed_var) or {})
     spec = found.get("spec") or {}
     cluster = str(spec.get("cluster") or variables.get(CLUSTER) or "kubernetes")
     if found.get("failed") or found.get("unreachable"):
         why = str(found.get("msg") or "no reason was given").strip()
-        return ObservedMaster(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
+        return Seen(name, cluster, None, f"unreachable: {why}" if found.get("unreachable") else why)
     if not found:
-        return ObservedMaster(name, cluster, None, "it was not looked at", left_out=not active)
+        return Seen(name, cluster, None, "it was not looked at", left_out=not active)
     container = str(spec.get("container") or "kube-apiserver")
     try:
-        return ObservedMaster(name, cluster, read_aggregation_observation(found), "", container)
+        return Seen(name, cluster, read_survey(found), "", container)
     except ContractError as error:
-        return ObservedMaster(
-            name, cluster, None, f"what was registered is no result of aggregation_layer_info ({error})"
-        )
+        return Seen(name, cluster, None, f"what was registered is no result of aggregation_layer_info ({error})")

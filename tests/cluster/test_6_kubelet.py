@@ -79,11 +79,11 @@ def test_a_kubelet_and_the_server_that_do_not_run(configured: Cluster, stopped: 
 
 def test_a_copy_of_the_manifest_that_nobody_runs(configured: Cluster, second: Master, alone: None) -> None:
     second.node.run("sh", "-c", f"mkdir -p $(dirname {COPY}) && cp -p {MANIFEST} {COPY}")
-    configured.give("m2", {"front_proxy_manifest_path": COPY})
+    configured.give("m2", {"front_proxy_manifest": COPY})
     try:
         (found,) = verify(configured).findings
         assert found["id"] == "kubelet-reads-another-folder" and found["hosts"] == ["m2"]
-        assert "set front_proxy_manifest_path of m2" in found["fix"] and MANIFEST.rpartition("/")[0] in found["fix"]
+        assert "set front_proxy_manifest of m2" in found["fix"] and MANIFEST.rpartition("/")[0] in found["fix"]
         refused(configured, "/etc/kubernetes/manifests (as /var/lib/kubelet/config.yaml says)", COPY)
     finally:
         configured.give("m2", {})

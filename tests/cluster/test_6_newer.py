@@ -127,7 +127,7 @@ def elsewhere(configured: Cluster) -> t.Iterator[Master]:
         wait_for(lambda: restarted(third, before), f"m3 runs what lies in {target}", seconds=180)
 
     move(folder, ELSEWHERE)
-    configured.give("m3", {"front_proxy_manifest_path": f"{ELSEWHERE}/kube-apiserver.yaml"})
+    configured.give("m3", {"front_proxy_manifest": f"{ELSEWHERE}/kube-apiserver.yaml"})
     yield third
     configured.give("m3", {})
     move(ELSEWHERE, folder)

@@ -54,7 +54,7 @@ def healthy(configured: Cluster) -> Cluster:
 @pytest.mark.differs
 def test_calls_arrive_through_every_master(healthy: Cluster) -> None:
     before = [master.checksums() for master in healthy.masters]
-    verified = verify(healthy, front_proxy_smoke_test=True, front_proxy_fail_on="untidy")
+    verified = verify(healthy, front_proxy_smoke=True, front_proxy_fail_on="untidy")
     assert verified.findings == [], verified.output
     assert SHOWN in " ".join(verified.output.split())
     nothing_is_left(healthy)
@@ -64,7 +64,7 @@ def test_calls_arrive_through_every_master(healthy: Cluster) -> None:
 def test_without_a_way_to_services_no_call_arrives(cluster: Cluster, alone: None) -> None:
     cluster.bring("kubeadm")
     publish_only_what_is_held(cluster)
-    verified = verify(cluster, front_proxy_smoke_test=True)
+    verified = verify(cluster, front_proxy_smoke=True)
     # the one finding explains why the calls do not arrive
     assert verified.ids == ["no-route-to-services"], verified.output
     assert "The smoke test does not work through m1, which the finding above explains." in verified.output
@@ -84,7 +84,7 @@ def firewall(cluster: Cluster) -> t.Iterator[None]:
 
 def test_a_firewall_between_the_masters_is_told(healthy: Cluster) -> None:
     with firewall(healthy):
-        verified = verify(healthy, front_proxy_smoke_test=True)
+        verified = verify(healthy, front_proxy_smoke=True)
     assert verified.ids == ["smoke-test-not-reached"], verified.output
     (found,) = verified.findings
     assert found["hosts"] == ["m2"] and found["fix"].startswith("let m2 connect to 10.")
@@ -94,7 +94,7 @@ def test_a_firewall_between_the_masters_is_told(healthy: Cluster) -> None:
 def test_what_is_left_of_a_killed_test_is_found_and_removed(healthy: Cluster) -> None:
     # so that it takes half a minute: time enough to kill it
     with firewall(healthy):
-        run = healthy.ansible.start(VERIFY, front_proxy_smoke_test=True)
+        run = healthy.ansible.start(VERIFY, front_proxy_smoke=True)
         wait_for(lambda: left(healthy), "the smoke test's objects")
         run.kill()
     # the controller is gone; the server would remove all of it when its time is over, if it were not killed as well

@@ -36,7 +36,7 @@ def verify(cluster: Cluster, *under: str, **variables: t.Any) -> Verified:
     """Run the playbook; it fails only if it is told to, by ``front_proxy_fail_on``. under: see `Playbook.under`."""
     report = cluster.folder / "report.json"
     report.unlink(missing_ok=True)
-    given = {"front_proxy_report_path": str(report), "front_proxy_fail_on": "never", **variables}
+    given = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
     run = cluster.ansible.under(*under).start(VERIFY, **given).succeeded()
     assert "PRIVATE KEY" not in run.output + report.read_text()
     assert {counts.changed for counts in run.recap.values()} == {0}

@@ -137,7 +137,7 @@ def test_a_renewed_pair_is_accepted(
     ca_certificate, ca_key = configured.authority_paths()
     certificate, key = tmp_path / "renewed.crt", tmp_path / "renewed.key"
     ansible.module(
-        "kubeops.aggregation_layer.front_proxy_client_certificate",
+        "kubeops.aggregation_layer.front_proxy_client",
         {
             "certificate_path": str(certificate),
             "privatekey_path": str(key),

@@ -65,7 +65,7 @@ def test_a_ca_of_kubeadm_signs_a_pair_that_is_accepted(
         "ca_privatekey_path": str(folder / "front-proxy-ca.key"),
         "type": algorithm.partition("-")[0],
     }
-    assert '"changed": true' in ansible.module("kubeops.aggregation_layer.front_proxy_client_certificate", module)
+    assert '"changed": true' in ansible.module("kubeops.aggregation_layer.front_proxy_client", module)
 
     master = make_master(algorithm.lower())
     shutil.copy(folder / "front-proxy-ca.crt", master.pki / "front-proxy-ca.crt")
@@ -109,7 +109,7 @@ def test_a_ca_whose_signatures_kubernetes_cannot_check_signs_nothing(
         "ca_certificate_path": str(folder / "ca.crt"),
         "ca_privatekey_path": str(folder / "ca.key"),
     }
-    for module, arguments in (("front_proxy_ca", ours), ("front_proxy_client_certificate", client)):
+    for module, arguments in (("front_proxy_ca", ours), ("front_proxy_client", client)):
         with pytest.raises(AssertionError) as failed:
             ansible.module(f"kubeops.aggregation_layer.{module}", arguments)
         assert WHY in " ".join(str(failed.value).split()), failed.value

@@ -33,10 +33,10 @@ SAID = (
 TABLES = """\
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils import _command_line
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils import _argv
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest import value_flags
 print(*sorted(value_flags.VALUE_FLAGS))
-print(*sorted(_command_line.BOOLEAN_FLAGS))
+print(*sorted(_argv.BOOLEAN_FLAGS))
 """
 
 

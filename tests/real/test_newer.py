@@ -60,7 +60,7 @@ def test_the_cas_that_are_loaded_are_told_in_every_version_of_tls(
 def test_a_server_with_an_address_of_ipv6_only(make_master: MakeMaster, look: Look) -> None:
     master = make_master("six", address="::1", service_cluster_ip_range="fd00:10:96::/112")
     assert look(master).ids == []
-    reached = look(master, front_proxy_smoke_test=True)
+    reached = look(master, front_proxy_smoke=True)
     assert reached.ids == [] and "through six an extension API server saw" in " ".join(reached.output.split())
 
 

@@ -85,7 +85,7 @@ def test_names_that_are_half_published(make_master: MakeMaster, look: Look, addr
     assert json.loads(command[-1]) == {"front_proxy_allowed_names": ["front-proxy-client", "kube-apiserver"]}
     for other in ("allowed-names-differ", "allowed-names-any"):
         assert f"[{other}], which name-not-published explains" in words(seen)
-    smoked = look(first, second, third, front_proxy_smoke_test=True)
+    smoked = look(first, second, third, front_proxy_smoke=True)
     assert smoked.ids == ["smoke-test-refused"] * 2, smoked.output
     assert [found["hosts"] for found in smoked.findings] == [["m2"], ["m3"]]
     assert len({found["fix"] for found in smoked.findings}) == 1 and found["fix"] == smoked.findings[0]["fix"]
@@ -94,7 +94,7 @@ def test_names_that_are_half_published(make_master: MakeMaster, look: Look, addr
         master.set_flags({"requestheader-allowed-names": "front-proxy-client,kube-apiserver"})
         master.restart()
     wait_until(look, [first, second, third], lambda verified: verified.ids == [])
-    assert look(first, second, third, front_proxy_smoke_test=True).ids == []
+    assert look(first, second, third, front_proxy_smoke=True).ids == []
 
 
 def test_endpoints_of_which_only_some_answer(

@@ -132,7 +132,7 @@ def test_the_smoke_test_of_a_healthy_master(healthy: LiveMaster, look: Look, tmp
         "kubeops:aggregation-layer:smoke-test": {},
         "admin": {"front_proxy_kubeconfig": kubeconfig(healthy, tmp_path, "admin", "system:masters")},
     }.items():
-        verified = look(healthy, "-vvv", front_proxy_smoke_test=True, **given)
+        verified = look(healthy, "-vvv", front_proxy_smoke=True, **given)
         assert verified.ids == [], verified.output
         shown = " ".join(verified.output.split())
         assert "through healthy an extension API server saw the certificate CN=front-proxy-client" in shown
@@ -142,11 +142,11 @@ def test_the_smoke_test_of_a_healthy_master(healthy: LiveMaster, look: Look, tmp
 def test_a_smoke_test_that_cannot_be_run(make_master: MakeMaster, look: Look) -> None:
     master = make_master("forbidden")
     webhook = master.forbid_writes("services")
-    refused = look(master, front_proxy_smoke_test=True)
+    refused = look(master, front_proxy_smoke=True)
     assert refused.ids == ["smoke-test-not-run"], refused.output
     assert "The Service of the smoke test cannot be made" in refused.findings[0]["evidence"][0]
     master.delete(webhook)
-    assert look(master, front_proxy_smoke_test=True).ids == []
+    assert look(master, front_proxy_smoke=True).ids == []
 
 
 def test_a_certificate_that_extension_api_servers_refuse(make_master: MakeMaster, look: Look) -> None:
@@ -158,13 +158,13 @@ def test_a_certificate_that_extension_api_servers_refuse(make_master: MakeMaster
     master.sign(master.front_proxy)
     master.restart()
     assert look(master).ids == ["name-not-published", "name-still-allowed"]
-    refused = look(master, front_proxy_smoke_test=True)
+    refused = look(master, front_proxy_smoke=True)
     assert refused.ids == ["smoke-test-refused", "name-still-allowed"], refused.output
     why = " ".join(refused.findings[0]["evidence"])
     assert "the name 'front-proxy-client' of the certificate is none of those that are published" in why
     master.delete(webhook)
     master.restart()
-    assert look(master, front_proxy_smoke_test=True).ids == ["name-still-allowed"]
+    assert look(master, front_proxy_smoke=True).ids == ["name-still-allowed"]
 
 
 def test_a_caller_who_arrives_as_nobody(make_master: MakeMaster, look: Look) -> None:
@@ -174,9 +174,9 @@ def test_a_caller_who_arrives_as_nobody(make_master: MakeMaster, look: Look) -> 
     master.set_flags({"requestheader-username-headers": "X-Remote-User"})
     master.restart()
     assert look(master).ids == ["header-not-published"]
-    other = look(master, front_proxy_smoke_test=True)
+    other = look(master, front_proxy_smoke=True)
     assert other.ids == ["smoke-test-other-caller"], other.output
     assert "seen as nobody" in other.findings[0]["evidence"][0]
     master.delete(webhook)
     master.restart()
-    assert look(master, front_proxy_smoke_test=True).ids == []
+    assert look(master, front_proxy_smoke=True).ids == []

@@ -26,8 +26,8 @@ def _describe(python: str, requirements: t.Sequence[str]) -> str:
         done = subprocess.run(
             [python, "-I", "-c", program], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
         )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ToolError(f"{python} does not run ({error}): mend it, or set PYTHON to another one.") from error
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise ToolError(f"{python} does not run ({exc}): mend it, or set PYTHON to another one.") from exc
     version, prefix = json.loads(done.stdout)
     return json.dumps({"python": version, "prefix": prefix, "requirements": sorted(requirements)})
 

@@ -126,8 +126,8 @@ def main() -> int:
         if given.command == "bench":
             return bench(options)
         return {"demo": demo, "shell": shell, "reference": reference, "clean": clean}[given.command]()
-    except ToolError as error:
-        print(error, file=sys.stderr)
+    except ToolError as exc:
+        print(exc, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

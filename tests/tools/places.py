@@ -42,10 +42,10 @@ def locked(name: str, *, shared: bool = False) -> t.Iterator[None]:
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
         handle = open(CACHE / f"{name}.lock", "w", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
+    except OSError as exc:
         raise ToolError(
-            f"The cache folder {CACHE} cannot be written ({error.strerror}): set XDG_CACHE_HOME to one that can."
-        ) from error
+            f"The cache folder {CACHE} cannot be written ({exc.strerror}): set XDG_CACHE_HOME to one that can."
+        ) from exc
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with handle:
         try:

@@ -156,8 +156,8 @@ class Runner:
                         name = waiting.popleft()
                     try:
                         ended.put(self._run_one(name))
-                    except Exception as error:  # a session's thread must not end silently
-                        ended.put(Outcome(name, False, 0, tally.Tally(failed=1), str(error)))
+                    except Exception as exc:  # a session's thread must not end silently
+                        ended.put(Outcome(name, False, 0, tally.Tally(failed=1), str(exc)))
 
             for dummy in range(self._jobs):
                 threading.Thread(target=work, daemon=True).start()

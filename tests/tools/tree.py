@@ -33,13 +33,13 @@ def known_files(root: pathlib.Path = ROOT) -> list[str]:
     ]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    except FileNotFoundError as error:
-        raise ToolError("git is not installed: the tests run on a copy of what git knows, so install it.") from error
-    except subprocess.CalledProcessError as error:
-        reason = error.stderr.decode(errors="replace").strip()
+    except FileNotFoundError as exc:
+        raise ToolError("git is not installed: the tests run on a copy of what git knows, so install it.") from exc
+    except subprocess.CalledProcessError as exc:
+        reason = exc.stderr.decode(errors="replace").strip()
         raise ToolError(
             f"git cannot list the files of {root}, so run this in a git checkout. It says: {reason}"
-        ) from error
+        ) from exc
     names = sorted(set(os.fsdecode(done.stdout).split("\0")) - {""})
     # a file that git tracks may be deleted in the checkout
     return [name for name in names if os.path.lexists(root / name)]

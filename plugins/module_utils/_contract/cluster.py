@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is observed of the cluster around the aggregation layer: who claims what, and what does not end."""
+"""Parts of a survey that tell of the cluster around the aggregation layer: who claims what, and what does not end."""
 
 from __future__ import annotations
 

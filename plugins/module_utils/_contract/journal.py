@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .change_request import Goal, goal_reader
+from .order import Goal, goal_reader
 from .readers import (
     DIGEST,
     ContractError,

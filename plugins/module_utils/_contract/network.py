@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._proxy_variables import HIDDEN, PROXY_VARIABLES
+from .._proxy import HIDDEN, PROXY_VARIABLES
 from .readers import Reader, choice, listed, nullable, record, table, text, truth
 
 __all__ = ["DIRECT", "NO_SELECTION", "TUNNEL", "UNKNOWN", "Egress", "Network", "Tried", "network_reader"]

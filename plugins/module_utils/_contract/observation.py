@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a look at one master tells: the result of the module ``apiserver_info``.
 
-`_master/observe.py` makes it, the controller reads it. What the longer look adds is in
-`_contract/aggregation_observation.py`.
+`_master/observe.py` makes it, the controller reads it. `_contract/survey.py` has what the longer look adds.
 """
 
 from __future__ import annotations

@@ -10,10 +10,7 @@ import typing as t
 from .observation import status
 from .readers import Reader, integer, listed, nullable, record, text
 
-__all__ = ["Asked", "Begun", "Caller", "Ended", "GROUP_SUFFIX", "Refusal", "read_asked", "read_begun", "read_ended"]
-
-#: By this the API group of a smoke test is known.
-GROUP_SUFFIX = ".smoke-test.kubeops"
+__all__ = ["Asked", "Begun", "Caller", "Ended", "Refusal", "read_asked", "read_begun", "read_ended"]
 
 _ADDRESS = text(64, r"[0-9A-Fa-f:.%]+")
 _TEST = text(64, "[0-9a-f]+")

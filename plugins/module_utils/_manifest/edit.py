@@ -52,7 +52,7 @@ def _edit(text: str, changes: Changes, container: str, where: str) -> str:
     edited = _again(result, container, where)
     got = [plain(root) for root in edited.document.roots]
     if _comparable(got) != _comparable(wanted) or decide(edited, changes):
-        raise _cannot_be_proven(where)
+        raise _unproven(where)
     return result
 
 
@@ -60,10 +60,10 @@ def _again(text: str, container: str, where: str) -> Located:
     try:
         return locate(text, container=container, where=where)
     except ManifestError:
-        raise _cannot_be_proven(where) from None
+        raise _unproven(where) from None
 
 
-def _cannot_be_proven(where: str) -> ManifestError:
+def _unproven(where: str) -> ManifestError:
     return ManifestError(
         f"{where} is not edited, because the edited text would not mean exactly what was wanted: its layout is an "
         "unusual one; write command, volumes and annotations the way kubeadm does."

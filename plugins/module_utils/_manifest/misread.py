@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._command_line import BOOLEAN_FLAGS, normalize
+from .._argv import BOOLEAN_FLAGS, normalize
 from .text import shorten
 from .value_flags import VALUE_FLAGS
 

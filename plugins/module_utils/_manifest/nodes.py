@@ -144,17 +144,17 @@ def compose(text: str, where: str) -> Document:
                 roots.append(loader.get_node())
         finally:
             loader.dispose()
-    except _Bound as error:
+    except _Bound as exc:
         raise ManifestError(
-            f"{where} {error}, which no pod manifest needs; it is not read, write it more simply."
+            f"{where} {exc}, which no pod manifest needs; it is not read, write it more simply."
         ) from None
     except RecursionError:
         raise ManifestError(f"{where} is nested too deeply to be read; write it more simply.") from None
-    except yaml.YAMLError as error:
-        raise ManifestError(_syntax_message(error, text, where)) from None
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except yaml.YAMLError as exc:
+        raise ManifestError(_syntax_message(exc, text, where)) from None
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as exc:
         # PyYAML's scanner lets a few of these out for broken escapes and directives.
-        raise ManifestError(f"{where} does not parse as YAML ({type(error).__name__}: {error}); correct it.") from None
+        raise ManifestError(f"{where} does not parse as YAML ({type(exc).__name__}: {exc}); correct it.") from None
     uses: t.Dict[int, int] = {}
     total = 0
     for root in roots:
@@ -191,15 +191,15 @@ def _check_json(text: str, where: str) -> None:
         json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ManifestError(f"{where} is nested too deeply to be read; write it more simply.") from None
-    except json.JSONDecodeError as error:
+    except json.JSONDecodeError as exc:
         raise ManifestError(
-            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON (line {error.lineno}, "
-            f"column {error.colno}: {_lower_first(error.msg)}); correct it, or begin the file with a line --- if it is "
+            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON (line {exc.lineno}, "
+            f"column {exc.colno}: {_lower_first(exc.msg)}); correct it, or begin the file with a line --- if it is "
             "meant as YAML."
         ) from None
-    except ValueError as error:
+    except ValueError as exc:
         raise ManifestError(
-            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON ({error}); correct it."
+            f"{where} begins with a brace, so the kubelet reads it as JSON, but it is no JSON ({exc}); correct it."
         ) from None
 
 
@@ -207,16 +207,16 @@ def _lower_first(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _syntax_message(error: Exception, text: str, where: str) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is no YAML"
+def _syntax_message(exc: Exception, text: str, where: str) -> str:
+    mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
+    problem = getattr(exc, "problem", None) or getattr(exc, "reason", None) or "it is no YAML"
     if mark is not None:
         line, column = mark.line + 1, mark.column + 1
     else:
-        line, column = line_of(text, getattr(error, "position", 0))
+        line, column = line_of(text, getattr(exc, "position", 0))
     found = str(problem)
     if found == "second occurrence":
-        found = str(error.context).replace("; first occurrence", "")  # type: ignore[attr-defined]
+        found = str(exc.context).replace("; first occurrence", "")  # type: ignore[attr-defined]
     found = found.replace("'\\x00'", "the end of the text").replace("'<stream end>'", "the end of the text")
     if "'\\t'" in found:
         found = "a tab stands where only spaces are allowed"

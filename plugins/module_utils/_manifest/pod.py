@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._command_line import Flag, normalize, same_value
-from .command import find_server, parse_flags
+from .._argv import Flag, normalize, same_value
 from .errors import DEFAULT_WHERE, ManifestError
+from .flags import find_server, parse_flags
 from .mounts import Mount, clean_path, read_mounts
 from .nodes import Document, Node, compose, entries, is_mapping, is_scalar, merges
 from .reader import Reader

@@ -11,9 +11,9 @@ from functools import partial
 
 from .errors import ManifestError
 from .nodes import Node, duplicates, entries, is_mapping, is_null, is_scalar, is_sequence, line_of
+from .places import Extent, NoPlace, Places, Span
 from .pod import Located
 from .render import Flow, Quoted, block_lines, flow, scalar
-from .spans import Extent, NoSpan, Span, TextSpans
 from .steps import (
     AddMount,
     AddVolume,
@@ -53,7 +53,7 @@ class _Writer:
 
     def __init__(self, located: Located) -> None:
         self.located = located
-        self.places = TextSpans(located.document)
+        self.places = Places(located.document)
         self.text = located.document.text
         self.where = located.pod.where
 
@@ -111,8 +111,8 @@ class _Writer:
     def _guarded(self, work: t.Callable[[Node], t.List[Span]], node: Node) -> t.List[Span]:
         try:
             return work(node)
-        except NoSpan as error:
-            raise self.refusal(str(error), node.start_mark.index) from None
+        except NoPlace as exc:
+            raise self.refusal(str(exc), node.start_mark.index) from None
 
     # --- the way to a node
 
@@ -183,7 +183,7 @@ class _Writer:
                 return len(prefix) - pad - 1, pad
         if self.text.startswith("-", sequence.start_mark.index):
             return sequence.start_mark.column, 1
-        raise NoSpan("the dashes of the list are not where they usually are")
+        raise NoPlace("the dashes of the list are not where they usually are")
 
     def _remove_strings(self, sequence: Node, indexes: t.Set[int]) -> t.List[Span]:
         for index in indexes:
@@ -196,7 +196,7 @@ class _Writer:
             start, end = extents[index]
             prefix = self.places.prefix(start).rstrip(" ")
             if not prefix.endswith("-"):
-                raise NoSpan("the dash is not on the line of the item")
+                raise NoPlace("the dash is not on the line of the item")
             lines.append((self.places.line_start(start) + len(prefix) - 1, end))
         if len(indexes) < len(sequence.value):
             return self.places.remove_lines(lines)
@@ -205,7 +205,7 @@ class _Writer:
         key = next(key for key, value in self.located.container.value if value is sequence)
         colon = re.compile(r"[ \t]*:").match(self.text, key.end_mark.index)
         if colon is None:
-            raise NoSpan("the colon is not beside its key")
+            raise NoPlace("the colon is not beside its key")
         return [(colon.end(), colon.end(), " []"), *spans]
 
     # --- volumes, mounts, annotations
@@ -257,7 +257,7 @@ class _Writer:
         """Add lines after a block mapping, or, if its end cannot be told, before its first key."""
         try:
             return self.places.append_lines(mapping, column, lines)
-        except NoSpan:
+        except NoPlace:
             start = mapping.value[0][0].start_mark.index
             eol = self.places.eol(start)
             return start, start, "".join(line + eol + " " * column for line in lines)

@@ -9,7 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .._command_line import Flag, normalize, same_value
+from .._argv import Flag, normalize, same_value
 from .errors import ManifestError
 from .mounts import clean_path
 from .nodes import Plain

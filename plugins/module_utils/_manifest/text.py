@@ -43,9 +43,9 @@ def decode(data: bytes, where: str = DEFAULT_WHERE) -> str:
         )
     try:
         return data.decode("utf-8")
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError as exc:
         raise ManifestError(
-            f"{where} is no UTF-8 text (the byte at offset {error.start} does not belong there); put the API server's "
+            f"{where} is no UTF-8 text (the byte at offset {exc.start} does not belong there); put the API server's "
             "pod manifest there, saved as UTF-8."
         ) from None
 

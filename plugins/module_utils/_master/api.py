@@ -11,9 +11,9 @@ import os
 import ssl
 import typing as t
 
-from .api_user import ApiUser
 from .errors import MasterError
-from .file_facts import accept_weak_keys, load_pair_of_files
+from .files import accept_weak_keys, load_pair_of_files
+from .login import Login
 
 __all__ = ["PARTIAL_CHAIN", "Answer", "Api", "load_pair"]
 
@@ -53,7 +53,7 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise MasterError(
             "The Python of this master cannot keep a key in memory alone (os.memfd_create, which needs glibc 2.27), "
             "and a key is never written to its disk; set ansible_python_interpreter to another Python, or leave "
-            "front_proxy_smoke_test off and give a kubeconfig with a token."
+            "front_proxy_smoke off and give a kubeconfig with a token."
         )
     # a file without a name, in memory: a key that was sent here never touches the disk
     descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
@@ -68,23 +68,23 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
 class Api:
     """The API of one kube-apiserver as one user sees it; each thread needs its own. Close it at the end."""
 
-    def __init__(self, address: str, port: int, api_user: ApiUser, *, seconds: float) -> None:
+    def __init__(self, address: str, port: int, login: Login, *, seconds: float) -> None:
         """Prepare; raises OSError or ValueError if the pair, or the CAs that the server is known by, do not load."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # the server's names are those that clients use, and need not hold this machine's own address
         context.check_hostname = False
         accept_weak_keys(context)
-        if api_user.authority is None:
+        if login.authority is None:
             # as in probe.py: it is this machine's own address
             context.verify_mode = ssl.CERT_NONE
         else:
-            context.load_verify_locations(cadata=api_user.authority)
+            context.load_verify_locations(cadata=login.authority)
             context.verify_flags |= PARTIAL_CHAIN
-        if api_user.certificate and api_user.key:
-            load_pair(context, api_user.certificate, api_user.key)
-        self._headers = dict(api_user.headers)
-        if api_user.token:
-            self._headers["Authorization"] = f"Bearer {api_user.token}"
+        if login.certificate and login.key:
+            load_pair(context, login.certificate, login.key)
+        self._headers = dict(login.headers)
+        if login.token:
+            self._headers["Authorization"] = f"Bearer {login.token}"
         self._connection = http.client.HTTPSConnection(address, port, timeout=seconds, context=context)
 
     def get(self, path: str, *, limit: int = _LIMIT, accept: str = _ACCEPT) -> Answer:

@@ -8,26 +8,26 @@ from __future__ import annotations
 from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .api import Api
-from .api_user import ApiUser, api_user_of, pair_of
 from .errors import MasterError
+from .login import Login, login_as, pair_of
 from .process import endpoint
 
-__all__ = ["api_of", "api_user_for"]
+__all__ = ["api_of", "login_of"]
 
 _SECONDS = 15.0
 
 
-def api_user_for(process: ObservedProcess, user: str, credentials: Credentials | None) -> ApiUser:
-    """Give the way to ask the kube-apiserver that was observed; see `api_user_of`. Raises MasterError."""
-    api_user = api_user_of(user, pair_of(tuple(process["argv"]), process["pid"]), credentials)
-    if api_user is None:
+def login_of(process: ObservedProcess, user: str, credentials: Credentials | None) -> Login:
+    """Give the way to ask the kube-apiserver that was observed; see `login_as`. Raises MasterError."""
+    login = login_as(user, pair_of(tuple(process["argv"]), process["pid"]), credentials)
+    if login is None:
         raise MasterError("The kube-apiserver of this master has no front-proxy pair to ask with.")
-    return api_user
+    return login
 
 
-def api_of(process: ObservedProcess, api_user: ApiUser) -> Api:
+def api_of(process: ObservedProcess, login: Login) -> Api:
     """Give its API; close it at the end. Raises MasterError."""
     try:
-        return Api(*endpoint(tuple(process["argv"])), api_user, seconds=_SECONDS)
+        return Api(*endpoint(tuple(process["argv"])), login, seconds=_SECONDS)
     except (OSError, ValueError) as error:
         raise MasterError(f"The pair of this master does not load ({type(error).__name__}).") from None

@@ -14,7 +14,7 @@ import errno
 import os
 import struct
 
-__all__ = ["ACL", "acl_to_keep", "keep_attributes"]
+__all__ = ["ACL", "carried_list", "carry"]
 
 ACL = "system.posix_acl_access"
 # These speak of the content, which is another one now (Linux: Documentation/ABI/testing/evm, capabilities(7)).
@@ -29,7 +29,7 @@ _HEAD, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 
 
-def acl_to_keep(before: bytes, mode: int, *, same_group: bool) -> bytes | None:
+def carried_list(before: bytes, mode: int, *, same_group: bool) -> bytes | None:
     """Give the access control list of a file that takes the place of another, from that one's list.
 
     mode: of the new file; as with chmod(1), its middle part is the mask, which bounds what named users and groups may.
@@ -81,14 +81,14 @@ def _names(source: str) -> list[str]:
         return []  # it is not there, or its file system has none
 
 
-def keep_attributes(source: str, target: int, mode: int, *, same_group: bool) -> None:
+def carry(source: str, target: int, mode: int, *, same_group: bool) -> None:
     """Give an open, empty file what the one at ``source`` has beside content, owner and mode; nothing if none is there.
 
-    mode, same_group: see `acl_to_keep`. Raises OSError if a list, or an attribute that a user has set, cannot be set.
+    mode, same_group: see `carried_list`. Raises OSError if a list, or an attribute that a user has set, cannot be set.
     """
     names = _names(source)
     before = _take(source, ACL) if ACL in names else None
-    after = None if before is None else acl_to_keep(before, mode, same_group=same_group)
+    after = None if before is None else carried_list(before, mode, same_group=same_group)
     _without_list(target)
     for name in names:
         value = after if name == ACL else _take(source, name)

@@ -11,7 +11,6 @@ import shutil
 import time
 import typing as t
 
-from .._contract.change_request import NewFile
 from .._contract.journal import (
     APPLYING,
     ROLLING_BACK,
@@ -22,8 +21,9 @@ from .._contract.journal import (
     read_journal,
     write_journal,
 )
+from .._contract.order import NewFile
 from .errors import MasterError, explain
-from .file_facts import LIMIT, checksum, mark, read_regular
+from .files import LIMIT, checksum, mark, read_regular
 from .install import (
     Staged,
     discard,
@@ -32,14 +32,14 @@ from .install import (
     kept_beside,
     make_folder,
     put,
-    put_in_place,
+    put_all,
     remove,
     stage,
     stage_link,
     stage_symlink,
     sync_folder,
 )
-from .paths import HostPaths
+from .places import Places
 
 __all__ = ["KEPT", "Backup", "discard_scratch", "prepare", "put_aside_unreadable", "read_pending"]
 
@@ -55,21 +55,19 @@ class Backup:
     long, a second copy of each file lies beside it (see `install.keep`), so that going back needs no room on any disk.
     """
 
-    def __init__(self, host_paths: HostPaths, journal: Journal) -> None:
-        self._places = host_paths
+    def __init__(self, places: Places, journal: Journal) -> None:
+        self._places = places
         self.journal = journal
 
     @classmethod
-    def begin(
-        cls, host_paths: HostPaths, *, staged: t.Sequence[Staged], manifest: str | None, note: ChangeNote
-    ) -> Backup:
+    def begin(cls, places: Places, *, staged: t.Sequence[Staged], manifest: str | None, note: ChangeNote) -> Backup:
         """Copy the files for which others are staged as they are now, and the manifest, and note the change.
 
         staged: paths on this machine; manifest: its path if it is one of them. Raises MasterError (disk full, no
         right); then nothing but unfinished copies were made, and these are removed.
         """
-        scratch = _scratch(host_paths)
-        discard_scratch(host_paths)
+        scratch = _scratch(places)
+        discard_scratch(places)
         entries = []
         try:
             os.mkdir(scratch, 0o700)
@@ -88,16 +86,16 @@ class Backup:
                 "files": [entry for entry in entries if entry["path"] != manifest],
                 "manifest": next((entry for entry in entries if entry["path"] == manifest), None),
             }
-            backup = cls(host_paths, journal)
+            backup = cls(places, journal)
             backup._write_journal(scratch)
-            os.rename(scratch, host_paths.pending)
-            sync_folder(host_paths.backups)
+            os.rename(scratch, places.pending)
+            sync_folder(places.backups)
         except (OSError, MasterError) as error:
             shutil.rmtree(scratch, ignore_errors=True)
             discard_kept(file.path for file in staged)
             if isinstance(error, MasterError):
                 raise
-            raise explain("save the old state in", host_paths.backups, error) from None
+            raise explain("save the old state in", places.backups, error) from None
         return backup
 
     @staticmethod
@@ -175,7 +173,7 @@ class Backup:
         except MasterError:
             discard(written)
             raise
-        put_in_place(staged)
+        put_all(staged)
         for entry in entries:
             if not entry["existed"]:
                 remove(entry["path"])
@@ -251,32 +249,30 @@ class Backup:
 
     def close(self, outcome: str) -> str:
         """End the change: forget copied keys, keep the rest under a dated name. Returns that folder's path."""
-        host_paths = self._places
+        places = self._places
         # first the word that it has ended: without its copies nothing can be put back any more
         self.journal["state"] = outcome
         with contextlib.suppress(MasterError):
-            self._write_journal(host_paths.pending)
+            self._write_journal(places.pending)
         for entry in self.entries:
             if entry["existed"]:
-                self._forget(os.path.join(host_paths.pending, entry["copy"]), secret=entry["secret"])
+                self._forget(os.path.join(places.pending, entry["copy"]), secret=entry["secret"])
         discard_kept(entry["path"] for entry in self.entries)
         with contextlib.suppress(OSError):
-            os.unlink(os.path.join(host_paths.pending, _BESIDE))
+            os.unlink(os.path.join(places.pending, _BESIDE))
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        target = os.path.join(host_paths.backups, name)
+        target = os.path.join(places.backups, name)
         number = 0
         while os.path.exists(target):
             number += 1
-            target = os.path.join(host_paths.backups, f"{name}-{number}")
+            target = os.path.join(places.backups, f"{name}-{number}")
         try:
-            os.rename(host_paths.pending, target)
+            os.rename(places.pending, target)
         except OSError as error:
-            raise explain("put away", host_paths.pending, error) from None
-        sync_folder(host_paths.backups)
+            raise explain("put away", places.pending, error) from None
+        sync_folder(places.backups)
         # this one stays even if the clock was set back
-        ended = (
-            os.path.join(host_paths.backups, entry) for entry in os.listdir(host_paths.backups) if entry[:1].isdigit()
-        )
+        ended = (os.path.join(places.backups, entry) for entry in os.listdir(places.backups) if entry[:1].isdigit())
         for old in sorted(path for path in ended if path != target)[: -(KEPT - 1)]:
             shutil.rmtree(old, ignore_errors=True)
         return target
@@ -308,31 +304,31 @@ def _noted_beside(folder: str) -> list[str]:
     return [path for path in paths if path.startswith("/")]
 
 
-def _scratch(host_paths: HostPaths) -> str:
-    return host_paths.pending + ".new"
+def _scratch(places: Places) -> str:
+    return places.pending + ".new"
 
 
-def discard_scratch(host_paths: HostPaths) -> None:
+def discard_scratch(places: Places) -> None:
     """Remove the unfinished copies of a run that was killed before it changed anything. The lock is held."""
-    discard_kept(_noted_beside(_scratch(host_paths)))
-    shutil.rmtree(_scratch(host_paths), ignore_errors=True)
+    discard_kept(_noted_beside(_scratch(places)))
+    shutil.rmtree(_scratch(places), ignore_errors=True)
 
 
-def read_pending(host_paths: HostPaths) -> Journal | None:
+def read_pending(places: Places) -> Journal | None:
     """Give the journal of a change that has begun and not ended; None if there is none or it says nothing."""
     try:
-        return read_journal(read_regular(os.path.join(host_paths.pending, "journal.json")))
+        return read_journal(read_regular(os.path.join(places.pending, "journal.json")))
     except OSError:
         return None
 
 
-def put_aside_unreadable(host_paths: HostPaths) -> None:
+def put_aside_unreadable(places: Places) -> None:
     """Make way where ``pending`` says nothing that can be understood: keep it for a person, but no key.
 
     The lock is held. Raises MasterError.
     """
-    discard_kept(_noted_beside(host_paths.pending))
-    for folder, dummy, names in os.walk(host_paths.pending):
+    discard_kept(_noted_beside(places.pending))
+    for folder, dummy, names in os.walk(places.pending):
         for name in names:
             path = os.path.join(folder, name)
             try:
@@ -340,24 +336,24 @@ def put_aside_unreadable(host_paths: HostPaths) -> None:
                     os.unlink(path)
             except OSError:
                 continue
-    target, number = f"{host_paths.pending}.unreadable", 0
+    target, number = f"{places.pending}.unreadable", 0
     while os.path.lexists(target):
         number += 1
-        target = f"{host_paths.pending}.unreadable-{number}"
+        target = f"{places.pending}.unreadable-{number}"
     try:
-        os.rename(host_paths.pending, target)
+        os.rename(places.pending, target)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise explain("put away", host_paths.pending, error) from None
+        raise explain("put away", places.pending, error) from None
 
 
-def prepare(host_paths: HostPaths) -> None:
+def prepare(places: Places) -> None:
     """Make the backup folder, for root alone. Raises MasterError."""
-    make_folder(os.path.dirname(host_paths.backups), 0o755)
+    make_folder(os.path.dirname(places.backups), 0o755)
     try:
-        os.makedirs(host_paths.backups, mode=0o700, exist_ok=True)
-        if os.stat(host_paths.backups).st_mode & 0o077:
-            os.chmod(host_paths.backups, 0o700)
+        os.makedirs(places.backups, mode=0o700, exist_ok=True)
+        if os.stat(places.backups).st_mode & 0o077:
+            os.chmod(places.backups, 0o700)
     except OSError as error:
-        raise explain("make the folder", host_paths.backups, error) from None
+        raise explain("make the folder", places.backups, error) from None

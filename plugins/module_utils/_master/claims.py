@@ -9,8 +9,8 @@ import json
 import typing as t
 import urllib.parse
 
-from .._contract.aggregation_observation import ApiService
 from .._contract.cluster import MARKS, Provider, Setter
+from .._contract.survey import ApiService
 from .api import Answer
 from .endpoints import documents_of_service, endpoints_of
 

@@ -9,7 +9,7 @@ import glob
 import json
 import os
 
-from .paths import HostPaths
+from .places import Places
 
 __all__ = ["has_words", "last_words", "last_write", "list_logs"]
 
@@ -18,16 +18,14 @@ _LENGTH = 400
 _TAIL = 64 * 1024
 
 
-def list_logs(host_paths: HostPaths, pod: str, container: str) -> list[str]:
+def list_logs(places: Places, pod: str, container: str) -> list[str]:
     """List the logs of a container of a static pod, the newest last: a file for every start of it.
 
     pod: ``NAMESPACE_NAME`` as in the kubelet's folder names (``kube-system_kube-apiserver``).
     Source: BuildContainerLogsDirectory of pkg/kubelet/kuberuntime: /var/log/pods/NS_NAME-NODE_UID/CONTAINER/N.log,
     where N counts the starts of one pod.
     """
-    pattern = os.path.join(
-        glob.escape(host_paths.real("/var/log/pods/" + pod)) + "-*_*", glob.escape(container), "*.log"
-    )
+    pattern = os.path.join(glob.escape(places.real("/var/log/pods/" + pod)) + "-*_*", glob.escape(container), "*.log")
     found = []
     for path in glob.glob(pattern):
         try:

@@ -20,7 +20,7 @@ import ssl
 import typing as t
 import warnings
 
-from .._contract.aggregation_observation import Handshake
+from .._contract.survey import Handshake
 
 __all__ = ["offered_client_cas", "names_in_flight"]
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._command_line import flag_values, same_value
-from .manifest_facts import Stated
+from .._argv import flag_values, same_value
+from .stated import Stated
 
 if t.TYPE_CHECKING:
     from .process import Process

@@ -10,10 +10,10 @@ import os
 import ssl
 import typing as t
 
-from .._contract.change_request import NewFile
-from .attributes import keep_attributes
+from .._contract.order import NewFile
+from .attributes import carry
 from .errors import MasterError, explain
-from .file_facts import loads_together, regular_file
+from .files import loads_together, regular_file
 
 __all__ = [
     "Staged",
@@ -26,7 +26,7 @@ __all__ = [
     "kept_beside",
     "make_folder",
     "put",
-    "put_in_place",
+    "put_all",
     "remove",
     "rename",
     "stage",
@@ -96,7 +96,7 @@ def _write_beside(file: NewFile, temporary: str) -> Staged:
         descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             os.fchown(descriptor, file.uid, file.gid)
-            keep_attributes(file.path, descriptor, file.mode, same_group=_keeps_group(file))
+            carry(file.path, descriptor, file.mode, same_group=_keeps_group(file))
             os.fchmod(descriptor, file.mode)
             stream.write(file.content)
             stream.flush()
@@ -188,7 +188,7 @@ def discard_kept(paths: t.Iterable[str]) -> None:
 def rename(staged: Staged) -> None:
     """Rename a staged file to its place (rename(2): there is no moment without a whole file). Raises MasterError.
 
-    Who calls it makes it last, see `put_in_place`.
+    Who calls it makes it last, see `put_all`.
     """
     try:
         os.replace(staged.temporary, staged.path)
@@ -196,7 +196,7 @@ def rename(staged: Staged) -> None:
         raise explain("replace", staged.path, error) from None
 
 
-def put_in_place(staged: t.Sequence[Staged]) -> None:
+def put_all(staged: t.Sequence[Staged]) -> None:
     """Rename staged files to their places, one right after the other, and only then make it last. Raises MasterError.
 
     A sync in between would have the disk hold some of the new files with some of the old ones for as long as it takes,
@@ -210,7 +210,7 @@ def put_in_place(staged: t.Sequence[Staged]) -> None:
 
 def put(staged: Staged) -> None:
     """Put one staged file to its place. Raises MasterError."""
-    put_in_place([staged])
+    put_all([staged])
 
 
 def remove(path: str) -> None:

@@ -15,9 +15,9 @@ import re
 import time
 import typing as t
 
-from .._command_line import flag_values, last_value
+from .._argv import flag_values, last_value
 from .._contract.observation import ObservedKubelet
-from .file_facts import read_regular
+from .files import read_regular
 from .process import Process, list_processes, network_of
 
 __all__ = ["drop_ins", "observe_kubelets"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._command_line import flag_values, last_value
-from .file_facts import read_regular
+from .._argv import flag_values, last_value
+from .files import read_regular
 from .kubelet import drop_ins
-from .paths import HostPaths
+from .places import Places
 from .process import Process
 
 __all__ = ["kubelet_client_ca"]
@@ -34,15 +34,15 @@ def _drop_ins(folder: str) -> t.Sequence[str]:
         return ()
 
 
-def kubelet_client_ca(processes: t.Sequence[Process], host_paths: HostPaths) -> str | None:
+def kubelet_client_ca(processes: t.Sequence[Process], places: Places) -> str | None:
     """Give the path of the CA by which the kubelet of this master knows its clients, if that can be found out."""
     kubelet = next((process for process in processes if process.name == "kubelet"), None)
     values = flag_values(kubelet.argv) if kubelet else {}
     path = last_value(values, "client-ca-file")
     if path and path.startswith("/"):
         return path
-    found = _CLIENT_CA.findall(_read(host_paths.real(last_value(values, "config") or _CONFIG)))
+    found = _CLIENT_CA.findall(_read(places.real(last_value(values, "config") or _CONFIG)))
     folder = last_value(values, "config-dir")
-    for more in _drop_ins(host_paths.real(folder)) if folder else ():
+    for more in _drop_ins(places.real(folder)) if folder else ():
         found += _CLIENT_CA.findall(_read(more))
     return found[-1] if found else None

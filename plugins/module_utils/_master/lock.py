@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from .errors import MasterError, explain
-from .paths import HostPaths
+from .places import Places
 
 __all__ = ["exclusive", "wait_until_free"]
 
@@ -43,32 +43,32 @@ def _acquire(descriptor: int, operation: int, seconds: float) -> bool:
             time.sleep(_PAUSE)
 
 
-def wait_until_free(host_paths: HostPaths, seconds: float) -> None:
+def wait_until_free(places: Places, seconds: float) -> None:
     """Wait until no run changes this master. Writes nothing. Raises MasterError after that many seconds."""
     try:
-        descriptor = os.open(host_paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(places.lock, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return  # nobody has ever changed anything here
     try:
         if not _acquire(descriptor, fcntl.LOCK_SH, seconds):
-            raise _busy(host_paths.lock, _holder(descriptor), seconds)
+            raise _busy(places.lock, _holder(descriptor), seconds)
     finally:
         os.close(descriptor)
 
 
 @contextlib.contextmanager
-def exclusive(host_paths: HostPaths, seconds: float) -> t.Iterator[None]:
+def exclusive(places: Places, seconds: float) -> t.Iterator[None]:
     """Hold the lock of this master; its folder must be there. Raises MasterError if it is not had in time.
 
     The kernel gives the lock back when the holder ends, however it ends.
     """
     try:
-        descriptor = os.open(host_paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise explain("lock", host_paths.lock, error) from None
+        raise explain("lock", places.lock, error) from None
     try:
         if not _acquire(descriptor, fcntl.LOCK_EX, seconds):
-            raise _busy(host_paths.lock, _holder(descriptor), seconds)
+            raise _busy(places.lock, _holder(descriptor), seconds)
         with contextlib.suppress(OSError):  # a full disk must not stop the way back
             os.ftruncate(descriptor, 0)
             os.pwrite(

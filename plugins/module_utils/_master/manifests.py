@@ -10,12 +10,11 @@ import re
 import stat
 import typing as t
 
-from .._command_line import flag_values
+from .._argv import flag_values
 from .._contract.observation import Manifest, Sibling
-from .._front_proxy import FILE_FLAGS
 from .errors import MasterError, explain
-from .file_facts import LIMIT, checksum, read_regular
-from .paths import HostPaths
+from .files import LIMIT, checksum, read_regular
+from .places import Places
 
 __all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings", "wanted_files"]
 
@@ -23,7 +22,14 @@ __all__ = ["candidate_files", "describe_manifest", "every_path", "list_siblings"
 _READABLE = 1024 * 1024
 
 # The flags whose files matter to the decision.
-_FILE_FLAGS = ("client-ca-file", *FILE_FLAGS, "tls-cert-file", "tls-private-key-file")
+_FILE_FLAGS = (
+    "client-ca-file",
+    "requestheader-client-ca-file",
+    "proxy-client-cert-file",
+    "proxy-client-key-file",
+    "tls-cert-file",
+    "tls-private-key-file",
+)
 _FLAG_IN_TEXT = re.compile(
     r"--(" + "|".join(name.replace("-", "[-_]") for name in _FILE_FLAGS) + r")"
     r"(?:=|[\s\"',\]-]+)[\"']?(/[^\s\"',\]}\0]+)"
@@ -37,16 +43,16 @@ _DEFAULT_FOLDER = "/etc/kubernetes/pki"
 _OUR_NAMES = ("front-proxy-ca.crt", "front-proxy-client.crt", "front-proxy-client.key")
 
 
-def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
+def describe_manifest(path: str, places: Places) -> Manifest:
     """Give the manifest's ``text``, ``checksum`` (SHA-256), ``mode``, ``uid``, ``gid``.
 
     Raises MasterError if it is not there, is no regular file, is not UTF-8, is too large or cannot be read.
     """
-    real = host_paths.real(path)
+    real = places.real(path)
     if os.path.islink(real):
         raise MasterError(
             f"{path} is a symbolic link to {os.readlink(real)}: the kubelet sees changes behind a link late, and a "
-            "safe write would replace the link; put the file itself there, or name it in front_proxy_manifest_path."
+            "safe write would replace the link; put the file itself there, or name it in front_proxy_manifest."
         )
     try:
         status = os.stat(real)
@@ -56,7 +62,7 @@ def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
     except FileNotFoundError:
         raise MasterError(
             f"There is no manifest at {path}: this host runs no kube-apiserver as a static pod there; "
-            "take it out of the group of masters, or name the right path in front_proxy_manifest_path."
+            "take it out of the group of masters, or name the right path in front_proxy_manifest."
         ) from None
     except OSError as error:
         raise explain("read", path, error) from None
@@ -82,14 +88,14 @@ def describe_manifest(path: str, host_paths: HostPaths) -> Manifest:
     }
 
 
-def list_siblings(path: str, host_paths: HostPaths) -> list[Sibling]:
+def list_siblings(path: str, places: Places) -> list[Sibling]:
     """List what else the kubelet reads in the manifest's folder: every file whose name begins with no dot.
 
     Source: pkg/kubelet/config/file.go (the pattern ``[^.]*``, any ending, symbolic links to files followed).
     Each has ``name``, ``size`` and ``text``: the text only where it speaks of the same pod, so that the controller
     can tell whether it defines it; None elsewhere. Raises MasterError.
     """
-    folder, name = os.path.split(host_paths.real(path))
+    folder, name = os.path.split(places.real(path))
     siblings: list[Sibling] = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._command_line import flag_values, last_value
+from .._argv import flag_values, last_value
 from .._contract.journal import read_journal
 from .._contract.network import Network
 from .._contract.observation import Manifest, Probe
 from .api import Answer, Api
-from .api_user import AGGREGATOR, api_user_of, pair_of
-from .file_facts import read_regular
-from .manifest_facts import read_stated
-from .paths import HostPaths
+from .files import read_regular
+from .login import AGGREGATOR, login_as, pair_of
+from .places import Places
 from .process import Process
-from .proxy_settings import egress_of, pod_networks, proxy_environment
+from .proxies import egress_of, pod_networks, proxy_environment
+from .reach import answering_apiservice, nodes_names, routers_of_node, try_service_address
 from .routing import can_see_traces
-from .service_reach import answering_apiservice, nodes_names, routers_of_node, try_service_address
+from .stated import read_stated
 
 __all__ = ["look_around", "routes_itself"]
 
@@ -36,13 +36,11 @@ def routes_itself(argv: t.Sequence[str]) -> bool:
     return (last_value(flag_values(argv), _ROUTING) or "false").lower() in _TRUE
 
 
-def _left_unset(manifest: Manifest, host_paths: HostPaths) -> str | None:
+def _left_unset(manifest: Manifest, places: Places) -> str | None:
     """Tell when this collection last ended a change, if that left the manifest so, and without the routing flag."""
     try:
-        names = sorted((name for name in os.listdir(host_paths.backups) if name[:1].isdigit()), reverse=True)
-        journal = (
-            read_journal(read_regular(os.path.join(host_paths.backups, names[0], "journal.json"))) if names else None
-        )
+        names = sorted((name for name in os.listdir(places.backups) if name[:1].isdigit()), reverse=True)
+        journal = read_journal(read_regular(os.path.join(places.backups, names[0], "journal.json"))) if names else None
     except OSError:
         return None
     if journal is None or journal["state"] != "done" or _ROUTING in read_stated(manifest["text"]).flags:
@@ -52,11 +50,11 @@ def _left_unset(manifest: Manifest, host_paths: HostPaths) -> str | None:
 
 def _ask(process: Process, probe: Probe, processes: t.Sequence[Process]) -> tuple[bool, list[str]]:
     """Ask the API for evidence: whether it could be asked, and what it said."""
-    api_user = api_user_of(AGGREGATOR, pair_of(process.argv, process.pid), None)
-    if api_user is None or not probe["accepted"]:
+    login = login_as(AGGREGATOR, pair_of(process.argv, process.pid), None)
+    if login is None or not probe["accepted"]:
         return False, []
     try:
-        api = Api(probe["address"], probe["port"], api_user, seconds=_SECONDS)
+        api = Api(probe["address"], probe["port"], login, seconds=_SECONDS)
     except (OSError, ValueError):
         return False, []
     try:
@@ -81,7 +79,7 @@ def look_around(
     processes: t.Sequence[Process],
     process: Process | None,
     probe: Probe | None,
-    host_paths: HostPaths,
+    places: Places,
 ) -> tuple[list[str], Network]:
     """Look for the way to the Services of a live master. evidence: what the machine itself shows that it has one, so
     that nothing more is asked for it; probe: what its server answered.
@@ -96,7 +94,7 @@ def look_around(
         "traces": can_see_traces(),
         "api": False,
         "service_address": None,
-        "left_unset": _left_unset(manifest, host_paths),
+        "left_unset": _left_unset(manifest, places),
     }
     if evidence or process is None or probe is None or not probe["answers"] or routes_itself(argv):
         return evidence, network

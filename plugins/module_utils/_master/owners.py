@@ -10,7 +10,7 @@ import os
 import pwd
 import typing as t
 
-from .._contract.change_request import ChangeRequest, NewFile
+from .._contract.order import NewFile, Order
 from .errors import MasterError
 
 __all__ = ["with_numbers"]
@@ -36,6 +36,6 @@ def _owned(file: NewFile) -> NewFile:
     )
 
 
-def with_numbers(request: ChangeRequest) -> ChangeRequest:
+def with_numbers(order: Order) -> Order:
     """Give an order in which the owners of all files are numbers. Raises MasterError for one that is not known."""
-    return request._replace(files=tuple(map(_owned, request.files)))
+    return order._replace(files=tuple(map(_owned, order.files)))

@@ -11,7 +11,7 @@ import ssl
 import typing as t
 
 from .._contract.observation import Probe
-from .file_facts import accept_weak_keys, load_pair_of_files
+from .files import accept_weak_keys, load_pair_of_files
 
 __all__ = ["ADMINISTRATORS", "PROBE_USER", "Pair", "ask"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._command_line import RENAMED_SERVER, flag_values, last_value, server_index
+from .._argv import RENAMED_SERVER, flag_values, last_value, server_index
 from .._contract.observation import Mount
 from .identify import Candidate, PodName, choose, pod_in_cgroups, pods_in
-from .manifest_facts import read_stated
+from .stated import read_stated
 
 __all__ = [
     "Process",

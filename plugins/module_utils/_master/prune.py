@@ -17,11 +17,11 @@ from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .._contract.prune import Published, Taken, Watched
 from .._published import CA, NAMES, blocks_of, names_of, names_text, without_blocks
-from .aggregation import CONFIG_MAP
 from .api import Answer, Api
-from .asking import api_of, api_user_for
+from .asking import api_of, login_of
 from .endpoints import addresses_of_service
 from .errors import MasterError
+from .layer import CONFIG_MAP
 
 __all__ = ["PRUNER", "look", "take_out", "watch"]
 
@@ -59,7 +59,7 @@ def _read(api: Api) -> _Found:
 
 
 def _ask(process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Api:
-    return api_of(process, api_user_for(process, user or PRUNER, credentials))
+    return api_of(process, login_of(process, user or PRUNER, credentials))
 
 
 def _published(api: Api, found: _Found) -> Published:
@@ -74,7 +74,7 @@ def _published(api: Api, found: _Found) -> Published:
 def look(*, process: ObservedProcess, user: str | None, credentials: Credentials | None) -> Published:
     """Read what is published, and where the cluster has kube-apiservers. Raises MasterError.
 
-    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `observe_aggregation`.
+    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `survey`.
     """
     api = _ask(process, user, credentials)
     try:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 
-from .._contract.change_result import Recovered
 from .._contract.journal import ChangeNote, SavedFile
+from .._contract.outcome import Recovered
 from . import install
 from .backup import Backup, prepare, put_aside_unreadable, read_pending
-from .file_facts import checksum, loads_together, read_regular
+from .files import checksum, loads_together, read_regular
 from .lock import exclusive
-from .paths import HostPaths
-from .readiness import Expectation, complaint, expected_by, wait_until_serving
-from .rollback import Rollback, noted_process, roll_back, text_now
+from .places import Places
+from .serving import Expectation, complaint, expected_by, wait_until_serving
+from .way_back import WayBack, go_back, noted_process, text_now
 
 __all__ = ["recover"]
 
@@ -33,10 +33,10 @@ def _was_written(note: ChangeNote, manifest: SavedFile | None) -> bool:
         return False
 
 
-def _pair_is_broken(note: ChangeNote, host_paths: HostPaths) -> bool:
+def _pair_is_broken(note: ChangeNote, places: Places) -> bool:
     if not note["certificate"] or not note["key"]:
         return False
-    pair = host_paths.real(note["certificate"]), host_paths.real(note["key"])
+    pair = places.real(note["certificate"]), places.real(note["key"])
     return any(os.path.exists(path) for path in pair) and not loads_together(*pair)
 
 
@@ -67,7 +67,7 @@ def _moved_on(backup: Backup) -> str:
     return ""
 
 
-def _rolled_back(since: str, way_back: Rollback, complaint: str) -> Recovered:
+def _rolled_back(since: str, way_back: WayBack, complaint: str) -> Recovered:
     # where the old state serves again, the run that found this goes on with what it wants itself
     return {
         "changed": True,
@@ -77,55 +77,55 @@ def _rolled_back(since: str, way_back: Rollback, complaint: str) -> Recovered:
     }
 
 
-def _wait_for_what_is_there(note: ChangeNote, host_paths: HostPaths) -> None:
+def _wait_for_what_is_there(note: ChangeNote, places: Places) -> None:
     """Give the server time to serve, whatever it is: the caller goes on to the next master of the cluster then."""
-    if host_paths.live and note["wait"]:
-        there = Expectation({}, None, None, None, text_now(note, host_paths), note["pod"], note["container"])
-        wait_until_serving(there, host_paths, min(note["wait"], _PATIENCE))
+    if places.live and note["wait"]:
+        there = Expectation({}, None, None, None, text_now(note, places), note["pod"], note["container"])
+        wait_until_serving(there, places, min(note["wait"], _PATIENCE))
 
 
-def _finish(backup: Backup, host_paths: HostPaths) -> Recovered:
+def _finish(backup: Backup, places: Places) -> Recovered:
     """Finish the change that a journal notes. What had been staged is gone already. Raises MasterError."""
     note = backup.journal
     since = f"a change that began at {note['started']} and was cut off"
     why = _moved_on(backup)
     if why:
         kept = backup.close("put aside")
-        _wait_for_what_is_there(note, host_paths)
+        _wait_for_what_is_there(note, places)
         words = f"Put aside the notes of {since}, and put nothing back, because {why}; they lie in {kept}."
         return {"changed": True, "recovered": "ended", "msg": words}
     if not backup.rolling_back and _was_written(note, note["manifest"]):
-        if host_paths.live and note["wait"]:
-            expected = expected_by(note, host_paths, noted_process(note.get("old_process")))
-            outcome = wait_until_serving(expected, host_paths, min(note["wait"], _PATIENCE))
+        if places.live and note["wait"]:
+            expected = expected_by(note, places, noted_process(note.get("old_process")))
+            outcome = wait_until_serving(expected, places, min(note["wait"], _PATIENCE))
             if not outcome.serving:
-                return _rolled_back(since, roll_back(backup, host_paths), complaint(outcome))
+                return _rolled_back(since, go_back(backup, places), complaint(outcome))
         backup.close("done")
         return {"changed": True, "recovered": "finished", "msg": f"Finished {since}."}
-    broken = _pair_is_broken(note, host_paths)
+    broken = _pair_is_broken(note, places)
     if backup.rolling_back or broken:
-        return _rolled_back(since, roll_back(backup, host_paths, arrived=not broken), "")
+        return _rolled_back(since, go_back(backup, places, arrived=not broken), "")
     backup.close("cut off")
-    _wait_for_what_is_there(note, host_paths)
+    _wait_for_what_is_there(note, places)
     return {"changed": True, "recovered": "ended", "msg": f"Put away the notes of {since}: its files are whole."}
 
 
-def recover(host_paths: HostPaths, lock_timeout: float) -> Recovered:
+def recover(places: Places, lock_timeout: float) -> Recovered:
     """Finish a change that was cut off: forward if its manifest was in place and serves, else back.
 
     Where another hand has been at its files since, or the cluster is another one, nothing is put back. Wherever the
     change was one that waits, the server has had time to serve when this returns. It says ``failed`` if the way back
     failed, and not ``changed`` if nothing was pending. Raises MasterError.
     """
-    prepare(host_paths)
-    with exclusive(host_paths, lock_timeout):
-        note = read_pending(host_paths)
+    prepare(places)
+    with exclusive(places, lock_timeout):
+        note = read_pending(places)
         if note is None:
-            put_aside_unreadable(host_paths)
+            put_aside_unreadable(places)
             return {"changed": False, "recovered": "ended", "msg": "No change was pending."}
-        backup = Backup(host_paths, note)
+        backup = Backup(places, note)
         install.discard_leftovers(entry["path"] for entry in backup.entries)
         if backup.ended:
             backup.close(note["state"])
             return {"changed": True, "recovered": "ended", "msg": "Put away the notes of a change that had ended."}
-        return _finish(backup, host_paths)
+        return _finish(backup, places)

@@ -13,11 +13,11 @@ import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
-from .._contract.aggregation_observation import ApiService
 from .._contract.cluster import Replica
+from .._contract.survey import ApiService
 from .api import Api
-from .api_user import ApiUser
 from .endpoints import Endpoint, endpoints_of
+from .login import Login
 
 __all__ = ["ask_replicas"]
 
@@ -35,7 +35,7 @@ def _port_name(spec: Document, port: int) -> t.Optional[str]:
     return next((str(each.get("name") or "") for each in spec.get("ports") or () if each.get("port") == port), None)
 
 
-def _ask(endpoint: Endpoint, path: str, api_user: ApiUser) -> Replica:
+def _ask(endpoint: Endpoint, path: str, login: Login) -> Replica:
     shown = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     found: Replica = {
         "address": f"{shown}:{endpoint.port}",
@@ -45,7 +45,7 @@ def _ask(endpoint: Endpoint, path: str, api_user: ApiUser) -> Replica:
         "error": None,
     }
     try:
-        api = Api(endpoint.address, endpoint.port, api_user, seconds=_SECONDS)
+        api = Api(endpoint.address, endpoint.port, login, seconds=_SECONDS)
     except (OSError, ValueError) as error:
         return {**found, "error": f"the pair does not load ({type(error).__name__})"}
     try:
@@ -56,7 +56,7 @@ def _ask(endpoint: Endpoint, path: str, api_user: ApiUser) -> Replica:
 
 
 def ask_replicas(
-    spec: Document, documents: t.Sequence[Document], each: ApiService, api_user: t.Optional[ApiUser]
+    spec: Document, documents: t.Sequence[Document], each: ApiService, login: t.Optional[Login]
 ) -> t.List[Replica]:
     """Ask every endpoint for the discovery of an APIService, as kube-apiserver does.
 
@@ -65,9 +65,9 @@ def ask_replicas(
     without it.
     """
     name = _port_name(spec, each["service"]["port"])
-    if api_user is None or name is None:
+    if login is None or name is None:
         return []
     endpoints = list(dict.fromkeys(found for item in documents for found in endpoints_of(item, name)))[:_MOST]
     group, version = (urllib.parse.quote(part, safe="") for part in (each["group"], each["version"]))
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return list(pool.map(lambda endpoint: _ask(endpoint, f"/apis/{group}/{version}", api_user), endpoints))
+        return list(pool.map(lambda endpoint: _ask(endpoint, f"/apis/{group}/{version}", login), endpoints))

@@ -21,15 +21,15 @@ import threading
 import time
 import typing as t
 
-from .._command_line import flag_values, last_value
+from .._argv import flag_values, last_value
 from .._contract.credentials import Credentials
 from .._contract.observation import ObservedProcess
 from .._contract.smoke import Asked, Begun, Caller, Ended
-from .aggregation import CONFIG_MAP, dial
 from .api import Api
-from .asking import api_of, api_user_for
+from .asking import api_of, login_of
 from .detached import Tell, start_detached
 from .errors import MasterError
+from .layer import CONFIG_MAP, dial
 from .smoke_objects import Place, group_of, register, remove, sweep
 from .smoke_server import Published, SmokeServer
 
@@ -144,11 +144,11 @@ def begin(
 ) -> Begun:
     """Start the server of a test on this master, and make it known to the cluster.
 
-    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `observe_aggregation`;
-    test: an id; certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
+    process: the kube-apiserver of this master, as it was observed; user, credentials: as for `survey`; test: an id;
+    certificate, key: PEM, what the server shows; life: for how many seconds at most. Raises MasterError.
     """
-    api_user = api_user_for(process, user or CALLER, credentials)
-    api = api_of(process, api_user)
+    login = login_of(process, user or CALLER, credentials)
+    api = api_of(process, login)
     swept = sweep(api, dial)
     answer = api.get(CONFIG_MAP)
     data = (answer.json() or {}).get("data")
@@ -168,7 +168,7 @@ def begin(
             raise MasterError(f"No server can listen on {address} ({error.strerror}).") from None
         bundle = base64.b64encode(certificate.encode()).decode("ascii")
         place = Place(test, address, server.server_port, bundle, time.time() + life)
-        _serve(server, api_of(process, api_user), place, tell)
+        _serve(server, api_of(process, login), place, tell)
 
     begun = start_detached(work)
     return {"address": begun["address"], "port": begun["port"], "swept": swept}
@@ -179,7 +179,7 @@ def ask_through(*, process: ObservedProcess, user: str | None, credentials: Cred
 
     Raises MasterError.
     """
-    api = api_of(process, api_user_for(process, user or CALLER, credentials))
+    api = api_of(process, login_of(process, user or CALLER, credentials))
     deadline = time.monotonic() + _ASK_SECONDS
     while True:
         answer = api.get(f"/apis/{group_of(test)}/v1")

@@ -9,15 +9,16 @@ import time
 import typing as t
 import urllib.parse
 
-from .._contract.smoke import GROUP_SUFFIX
 from .api import Answer, Api
 from .endpoints import addresses_of, endpoints_paths, hand_made_endpoints
 from .errors import MasterError
 
-__all__ = ["NAMESPACE", "Place", "group_of", "register", "remove", "service_of", "sweep"]
+__all__ = ["GROUP_SUFFIX", "NAMESPACE", "Place", "group_of", "register", "remove", "service_of", "sweep"]
 
 # It is there in every cluster, and nobody removes it while the test runs.
 NAMESPACE = "kube-system"
+# By this a group of a smoke test is known.
+GROUP_SUFFIX = ".smoke-test.kubeops"
 _LABELS = {"app.kubernetes.io/managed-by": "kubeops.aggregation_layer", "app.kubernetes.io/component": "smoke-test"}
 _EXPIRES = "aggregation-layer.kubeops/expires"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -139,9 +140,9 @@ def sweep(api: Api, dial: t.Callable[[str, int], str | None]) -> list[str]:
     swept = []
     for test, items in found.items():
         late = any(_expires(item["metadata"]) + _GRACE < time.time() for item in items)
-        host_paths = [place for item in items for place in addresses_of(item)]
+        places = [place for item in items for place in addresses_of(item)]
         # without an address it is one that is being made just now, or was cut off there, and is late one day
-        if late or (host_paths and not any(dial(*place) is None for place in host_paths)):
+        if late or (places and not any(dial(*place) is None for place in places)):
             remove(api, test)
             swept.append(test)
     return swept

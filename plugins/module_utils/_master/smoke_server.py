@@ -21,7 +21,7 @@ import typing as t
 from .._contract.smoke import Caller, Refusal
 from .api import PARTIAL_CHAIN, load_pair
 from .errors import MasterError
-from .file_facts import accept_weak_keys
+from .files import accept_weak_keys
 
 __all__ = ["Published", "SmokeServer"]
 

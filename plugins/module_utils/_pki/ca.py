@@ -21,7 +21,7 @@ WEAK_HASHES = ("md5", "sha1")
 
 
 @dataclass(frozen=True)
-class CaSpec:
+class CaWish:
     """What a CA should be like, if one has to be made."""
 
     subject: Subject
@@ -132,16 +132,16 @@ def check_pair(ca: t.Sequence[Certificate], key: PrivateKey, *, certificate_wher
     )
 
 
-def differences(ca: Certificate, spec: CaSpec) -> tuple[str, ...]:
+def differences(ca: Certificate, wish: CaWish) -> tuple[str, ...]:
     """How a CA differs from what is asked for, as warnings with both values. A CA is never changed for that."""
     warnings: list[str] = []
-    wanted_subject = str(spec.subject)
-    if spec.subject_asked and ca.subject != wanted_subject:
+    wanted_subject = str(wish.subject)
+    if wish.subject_asked and ca.subject != wanted_subject:
         warnings.append(
             f"The CA's subject is {ca.subject}, while {wanted_subject} is asked for; a CA in use is not replaced."
         )
-    if spec.key_asked and ca.key_type != str(spec.key):
-        warnings.append(f"The CA's key is {ca.key_type}, while {spec.key} is asked for; a CA in use is not replaced.")
+    if wish.key_asked and ca.key_type != str(wish.key):
+        warnings.append(f"The CA's key is {ca.key_type}, while {wish.key} is asked for; a CA in use is not replaced.")
     return tuple(warnings)
 
 
@@ -169,7 +169,7 @@ def concerns(ca: Certificate, *, now: datetime) -> tuple[str, ...]:
 
 
 __all__ = (
-    "CaSpec",
+    "CaWish",
     "WEAK_HASHES",
     "begin_certificate",
     "check_ca",

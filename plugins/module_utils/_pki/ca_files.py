@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .access import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, Access
-from .ca import CaSpec, check_ca, check_pair, concerns, dates_of_new_ca, differences, self_sign
+from .ca import CaWish, check_ca, check_pair, concerns, dates_of_new_ca, differences, self_sign
 from .certificate import Certificate, bundle_text, openssl_objection, read_certificates
 from .errors import PkiError
 from .files import (
@@ -35,7 +35,7 @@ class CaRequest:
 
     certificate_path: str
     privatekey_path: str
-    spec: CaSpec
+    wish: CaWish
     passphrase: str | None = field(default=None, repr=False)
     adopt: str | None = None  # PEM text, used only if there is no certificate at the path
     certificate_mode: int | None = None  # None: 0644 for a new file, and an old one as it is
@@ -68,7 +68,7 @@ class CaOutcome:
 
 
 @dataclass(frozen=True)
-class _ExistingFiles:
+class _Seen:
     """What lies at the two paths."""
 
     bundle: tuple[Certificate, ...]
@@ -109,11 +109,11 @@ def _given(request: CaRequest, now: datetime) -> tuple[Certificate, ...]:
     return bundle
 
 
-def _look(request: CaRequest) -> _ExistingFiles:
+def _look(request: CaRequest) -> _Seen:
     check_folder(folder_of(request.privatekey_path))
     # The key first: who makes a CA writes it first, so a certificate that is seen has its key beside it.
     bundle = read_certificate_file(request.certificate_path)
-    return _ExistingFiles(bundle=bundle, key_pem=read_file(request.privatekey_path, private=True))
+    return _Seen(bundle=bundle, key_pem=read_file(request.privatekey_path, private=True))
 
 
 def _key_state(request: CaRequest, key_pem: bytes | None) -> str:
@@ -126,9 +126,7 @@ def _load_key(request: CaRequest, key_pem: bytes) -> PrivateKey:
     return load_key(key_pem, where=request.privatekey_path, passphrase=request.passphrase)
 
 
-def _keep(
-    request: CaRequest, seen: _ExistingFiles, given: tuple[Certificate, ...], *, check: bool, now: datetime
-) -> CaOutcome:
+def _keep(request: CaRequest, seen: _Seen, given: tuple[Certificate, ...], *, check: bool, now: datetime) -> CaOutcome:
     ca = seen.bundle[0]
     check_ca(ca, where=request.certificate_path, now=now)
     state = _key_state(request, seen.key_pem)
@@ -136,7 +134,7 @@ def _keep(
     if seen.key_pem is not None and (state == "present" or request.passphrase is not None):
         key = _load_key(request, seen.key_pem)
         check_pair(seen.bundle, key, certificate_where=request.certificate_path, key_where=request.privatekey_path)
-    warnings = differences(ca, request.spec) + concerns(ca, now=now) + _on_passphrase(request, state)
+    warnings = differences(ca, request.wish) + concerns(ca, now=now) + _on_passphrase(request, state)
     if given and all(given[0].fingerprint != other.fingerprint for other in seen.bundle):
         warnings += (
             f"The CA at {request.certificate_path} ({ca.subject}, {ca.fingerprint}) is kept; the other one that adopt "
@@ -175,7 +173,7 @@ def _on_passphrase(request: CaRequest, state: str) -> tuple[str, ...]:
 
 
 def _supply(
-    request: CaRequest, seen: _ExistingFiles, given: tuple[Certificate, ...], *, check: bool, now: datetime
+    request: CaRequest, seen: _Seen, given: tuple[Certificate, ...], *, check: bool, now: datetime
 ) -> CaOutcome:
     """No certificate is there: adopt, repair or make."""
     if given:
@@ -185,9 +183,7 @@ def _supply(
     return _make(request, check=check, now=now)
 
 
-def _adopt(
-    request: CaRequest, seen: _ExistingFiles, given: tuple[Certificate, ...], *, check: bool, now: datetime
-) -> CaOutcome:
+def _adopt(request: CaRequest, seen: _Seen, given: tuple[Certificate, ...], *, check: bool, now: datetime) -> CaOutcome:
     state = _key_state(request, seen.key_pem)
     if seen.key_pem is not None:
         key = _load_key(request, seen.key_pem)
@@ -201,7 +197,7 @@ def _adopt(
         reason_text=f"there is no CA at {request.certificate_path}, and one is given to be adopted",
         privatekey=state,
         values=facts(given),
-        warnings=differences(given[0], request.spec) + concerns(given[0], now=now) + _on_passphrase(request, state),
+        warnings=differences(given[0], request.wish) + concerns(given[0], now=now) + _on_passphrase(request, state),
     )
 
 
@@ -220,7 +216,7 @@ def _repair(request: CaRequest, key_pem: bytes, *, check: bool, now: datetime) -
         "run leaves it, so the certificate is made with that key",
         privatekey=state,
         values=_planned(request, now, key=key) if check else facts((certificate,)),
-        warnings=differences(certificate, request.spec) + _on_passphrase(request, state),
+        warnings=differences(certificate, request.wish) + _on_passphrase(request, state),
     )
 
 
@@ -232,17 +228,17 @@ def _check_kind(request: CaRequest, key: PrivateKey) -> None:
             KeySpec.of(kind="RSA", size=int(words[1]))
         else:
             KeySpec.of(kind=words[0], curve=words[-1] if len(words) > 1 else None)
-    except PkiError as error:
+    except PkiError as exc:
         raise PkiError(
-            f"The private key {request.privatekey_path} has no certificate and cannot become a CA's. {error}"
+            f"The private key {request.privatekey_path} has no certificate and cannot become a CA's. {exc}"
         ) from None
 
 
 def _make(request: CaRequest, *, check: bool, now: datetime) -> CaOutcome:
-    dates_of_new_ca(request.spec.validity, now)  # refuses what cannot be, also in check mode
+    dates_of_new_ca(request.wish.validity, now)  # refuses what cannot be, also in check mode
     values = _planned(request, now)
     if not check:
-        key = generate_key(request.spec.key)
+        key = generate_key(request.wish.key)
         certificate = _signed(request, key, now)
         write_new(
             request.privatekey_path, key.to_pem(request.passphrase), access=request.access(request.key_mode, KEY_MODE)
@@ -266,7 +262,7 @@ def _make(request: CaRequest, *, check: bool, now: datetime) -> CaOutcome:
 
 
 def _signed(request: CaRequest, key: PrivateKey, now: datetime) -> Certificate:
-    certificate = self_sign(key=key, subject=request.spec.subject, validity=request.spec.validity, now=now)
+    certificate = self_sign(key=key, subject=request.wish.subject, validity=request.wish.validity, now=now)
     objection = openssl_objection(certificate, certificate, at=now)
     if objection is not None:
         raise PkiError(f"OpenSSL does not accept the new CA {certificate.subject}: {objection}; nothing was written.")
@@ -274,9 +270,9 @@ def _signed(request: CaRequest, key: PrivateKey, now: datetime) -> Certificate:
 
 
 def _planned(request: CaRequest, now: datetime, key: PrivateKey | None = None) -> dict[str, t.Any]:
-    not_before, not_after = dates_of_new_ca(request.spec.validity, now)
+    not_before, not_after = dates_of_new_ca(request.wish.validity, now)
     return planned_facts(
-        subject=str(request.spec.subject),
+        subject=str(request.wish.subject),
         not_before=not_before,
         not_after=not_after,
         public_key_fingerprint=None if key is None else key.fingerprint,

@@ -172,9 +172,9 @@ def from_der(der: bytes) -> Certificate:
             )
     except PkiError:
         raise
-    except Exception as error:  # ValueError, InvalidVersion, DuplicateExtension and more
-        detail = " ".join(str(error).split())[:120]
-        raise PkiError(f"it is damaged or not allowed ({detail or type(error).__name__})") from None
+    except Exception as exc:  # ValueError, InvalidVersion, DuplicateExtension and more
+        detail = " ".join(str(exc).split())[:120]
+        raise PkiError(f"it is damaged or not allowed ({detail or type(exc).__name__})") from None
 
 
 def read_certificates(pem_text: str, *, where: str) -> tuple[Certificate, ...]:
@@ -195,8 +195,8 @@ def read_certificates(pem_text: str, *, where: str) -> tuple[Certificate, ...]:
             found.append(from_der(der))
         except (binascii.Error, ValueError):
             raise PkiError(f"Certificate {number} in {where} cannot be read: it is not base64.") from None
-        except PkiError as error:
-            raise PkiError(f"Certificate {number} in {where} cannot be read: {error}.") from None
+        except PkiError as exc:
+            raise PkiError(f"Certificate {number} in {where} cannot be read: {exc}.") from None
     if len(_BEGIN.findall(pem_text)) != number:
         raise PkiError(f"A certificate in {where} is cut off or has no proper END line.")
     if not found:
@@ -243,8 +243,8 @@ def openssl_objection(
         context = openssl.X509StoreContext(store, shown, between or None)
         try:
             context.verify_certificate()
-        except openssl.X509StoreContextError as error:
-            return str(error)
+        except openssl.X509StoreContextError as exc:
+            return str(exc)
         except openssl.Error:
             return "it cannot be verified"
     return None

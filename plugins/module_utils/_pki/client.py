@@ -43,7 +43,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class ClientSpec:
+class ClientWish:
     """What the proxy client's pair should be like. Build it with ClientWish.of, which checks the values."""
 
     common_name: str
@@ -62,7 +62,7 @@ class ClientSpec:
         allowed_names: t.Sequence[str] = (),
         key: KeySpec | None = None,
         validity: timedelta | None = None,
-    ) -> ClientSpec:
+    ) -> ClientWish:
         """PkiError if the parts contradict each other: a CN that is not allowed, a renewal that is always due."""
         life = parse_duration(DEFAULT_CLIENT_VALIDITY) if validity is None else validity
         subject.refuse_privileged()
@@ -101,7 +101,7 @@ def check_allowed(common_name: str, allowed_names: t.Sequence[str]) -> None:
         )
 
 
-def check_client_certificate(
+def judge_certificate(
     certificate: Certificate,
     *,
     cas: t.Sequence[Certificate],
@@ -179,7 +179,7 @@ def dates_of_new_client(
 
 def issue_client(
     *,
-    spec: ClientSpec,
+    wish: ClientWish,
     bundle: t.Sequence[Certificate],
     ca_key: PrivateKey,
     ca_where: str,
@@ -195,24 +195,24 @@ def issue_client(
     ca = bundle[0]
     check_ca_can_sign(ca, where=ca_where, now=now)
     check_pair(bundle, ca_key, certificate_where=ca_where, key_where=ca_key_where)
-    spec.subject.refuse_privileged()
-    key = generate_key(spec.key)
-    certificate, warnings = sign_client(spec=spec, ca=ca, ca_key=ca_key, public_key=key.public_key(), now=now)
-    _verify(certificate, ca=ca, spec=spec, now=now)
+    wish.subject.refuse_privileged()
+    key = generate_key(wish.key)
+    certificate, warnings = sign_client(wish=wish, ca=ca, ca_key=ca_key, public_key=key.public_key(), now=now)
+    _verify(certificate, ca=ca, wish=wish, now=now)
     return IssuedPair(key_pem=key.to_pem(), certificate=certificate, warnings=warnings)
 
 
 def sign_client(
-    *, spec: ClientSpec, ca: Certificate, ca_key: PrivateKey, public_key: t.Any, now: datetime
+    *, wish: ClientWish, ca: Certificate, ca_key: PrivateKey, public_key: t.Any, now: datetime
 ) -> tuple[Certificate, tuple[str, ...]]:
-    """(certificate, warnings): the spec's subject on a public key, signed by the CA."""
-    not_before, not_after, warnings = dates_of_new_client(validity=spec.validity, ca=ca, now=now)
-    usages = ("digital_signature", "key_encipherment") if spec.key.kind == "RSA" else ("digital_signature",)
+    """(certificate, warnings): the wish's subject on a public key, signed by the CA."""
+    not_before, not_after, warnings = dates_of_new_client(validity=wish.validity, ca=ca, now=now)
+    usages = ("digital_signature", "key_encipherment") if wish.key.kind == "RSA" else ("digital_signature",)
     with quiet():
         issuer = load_x509(ca.der)
         builder = (
             begin_certificate(
-                spec.subject.to_name(), issuer.subject, public_key, not_before=not_before, not_after=not_after
+                wish.subject.to_name(), issuer.subject, public_key, not_before=not_before, not_after=not_after
             )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(key_usage(*usages), critical=True)
@@ -232,7 +232,7 @@ def _authority_key_identifier(issuer: t.Any, ca_key: PrivateKey) -> t.Any:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
-def _verify(certificate: Certificate, *, ca: Certificate, spec: ClientSpec, now: datetime) -> None:
+def _verify(certificate: Certificate, *, ca: Certificate, wish: ClientWish, now: datetime) -> None:
     """PkiError if another judge than the one who signed finds fault with a new certificate."""
     objection = openssl_objection(certificate, ca, at=now)
     if objection is not None:
@@ -245,17 +245,17 @@ def _verify(certificate: Certificate, *, ca: Certificate, spec: ClientSpec, now:
             f"The name of the CA {ca.subject} is encoded in a way that cannot be repeated byte by byte, so Kubernetes "
             "would not find it; sign the proxy client's certificate with the tool that made the CA."
         )
-    if certificate.common_name != spec.common_name or not certificate.client_auth:
+    if certificate.common_name != wish.common_name or not certificate.client_auth:
         raise PkiError("The new certificate does not say what was asked for; nothing was written.")
 
 
 __all__ = (
-    "ClientSpec",
+    "ClientWish",
     "IssuedPair",
     "Reason",
     "check_allowed",
     "dates_of_new_client",
     "issue_client",
-    "check_client_certificate",
+    "judge_certificate",
     "sign_client",
 )

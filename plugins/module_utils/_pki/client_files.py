@@ -13,7 +13,7 @@ from datetime import datetime
 from .access import CERTIFICATE_MODE, FOLDER_MODE, KEY_MODE, Access
 from .ca import check_ca, check_ca_can_sign, check_pair
 from .certificate import Certificate, read_certificates
-from .client import ClientSpec, Reason, check_client_certificate, dates_of_new_client, issue_client
+from .client import ClientWish, Reason, dates_of_new_client, issue_client, judge_certificate
 from .errors import PkiError
 from .files import (
     check_folder,
@@ -37,7 +37,7 @@ class ClientRequest:
     privatekey_path: str
     ca_certificate_path: str
     ca_privatekey_path: str
-    spec: ClientSpec
+    wish: ClientWish
     ca_passphrase: str | None = field(default=None, repr=False)
     force: bool = False
     certificate_mode: int | None = None  # None: 0644 for a new file, and an old one as it is
@@ -68,7 +68,7 @@ class ClientOutcome:
 
 
 @dataclass(frozen=True)
-class _ExistingFiles:
+class _Seen:
     """What lies at the pair's paths, and why it cannot be a pair."""
 
     chain: tuple[Certificate, ...]
@@ -129,7 +129,7 @@ def _check_paths(request: ClientRequest) -> None:
         seen.add(target)
 
 
-def _look(request: ClientRequest) -> _ExistingFiles:
+def _look(request: ClientRequest) -> _Seen:
     check_folder(folder_of(request.privatekey_path))
     certificate_pem = read_file(request.certificate_path)
     key_pem = read_file(request.privatekey_path, private=True)
@@ -143,12 +143,12 @@ def _look(request: ClientRequest) -> _ExistingFiles:
         if certificate_pem is not None:
             chain = read_certificates(certificate_pem.decode("ascii", "replace"), where=request.certificate_path)
         if missing or key_pem is None:
-            return _ExistingFiles(chain, Reason("missing", "there is " + " and ".join(missing)))
+            return _Seen(chain, Reason("missing", "there is " + " and ".join(missing)))
         key = load_key(key_pem, where=request.privatekey_path)
-    except PkiError as error:
-        return _ExistingFiles(chain, Reason("unreadable", str(error).rstrip(".")))
+    except PkiError as exc:
+        return _Seen(chain, Reason("unreadable", str(exc).rstrip(".")))
     if key.fingerprint != chain[0].key_fingerprint:
-        return _ExistingFiles(
+        return _Seen(
             chain,
             Reason(
                 "key_mismatch",
@@ -156,21 +156,19 @@ def _look(request: ClientRequest) -> _ExistingFiles:
                 f"{request.certificate_path}, as after an interrupted run",
             ),
         )
-    return _ExistingFiles(chain, None)
+    return _Seen(chain, None)
 
 
-def _why_not_kept(
-    request: ClientRequest, seen: _ExistingFiles, bundle: tuple[Certificate, ...], now: datetime
-) -> Reason | None:
+def _why_not_kept(request: ClientRequest, seen: _Seen, bundle: tuple[Certificate, ...], now: datetime) -> Reason | None:
     if seen.reason is not None:
         return seen.reason
     if not bundle:
         return Reason("not_signed_by_ca", f"there is no CA at {request.ca_certificate_path} yet")
-    reason = check_client_certificate(
+    reason = judge_certificate(
         seen.chain[0],
         cas=bundle[:1],  # the one that signs; kubeadm looks at no other
-        allowed_names=(request.spec.common_name,),
-        renew_before=request.spec.renew_before,
+        allowed_names=(request.wish.common_name,),
+        renew_before=request.wish.renew_before,
         now=now,
     )
     if reason is None and request.force:
@@ -204,9 +202,7 @@ def _external_warning(request: ClientRequest, reason: Reason) -> str:
     )
 
 
-def _keep(
-    request: ClientRequest, seen: _ExistingFiles, *, check: bool, warnings: tuple[str, ...] = ()
-) -> ClientOutcome:
+def _keep(request: ClientRequest, seen: _Seen, *, check: bool, warnings: tuple[str, ...] = ()) -> ClientOutcome:
     settled = [
         path
         for path, mode in (
@@ -224,22 +220,22 @@ def _keep(
     )
 
 
-def _action(seen: _ExistingFiles) -> str:
+def _action(seen: _Seen) -> str:
     """A pair that was whole is renewed; where none was, one is issued."""
     return "issued" if seen.reason is not None and seen.reason.code in ("missing", "unreadable") else "renewed"
 
 
 def _predict(
-    request: ClientRequest, seen: _ExistingFiles, bundle: tuple[Certificate, ...], reason: Reason, *, now: datetime
+    request: ClientRequest, seen: _Seen, bundle: tuple[Certificate, ...], reason: Reason, *, now: datetime
 ) -> ClientOutcome:
     not_before, not_after, warnings = dates_of_new_client(
-        validity=request.spec.validity, ca=bundle[0] if bundle else None, now=now
+        validity=request.wish.validity, ca=bundle[0] if bundle else None, now=now
     )
     return ClientOutcome(
         changed=True,
         action=_action(seen),
         reason=reason,
-        values=planned_facts(subject=str(request.spec.subject), not_before=not_before, not_after=not_after),
+        values=planned_facts(subject=str(request.wish.subject), not_before=not_before, not_after=not_after),
         before=facts(seen.chain) if seen.chain else None,
         warnings=warnings,
     )
@@ -247,7 +243,7 @@ def _predict(
 
 def _issue(
     request: ClientRequest,
-    seen: _ExistingFiles,
+    seen: _Seen,
     bundle: tuple[Certificate, ...],
     ca_key: PrivateKey,
     reason: Reason,
@@ -255,7 +251,7 @@ def _issue(
     now: datetime,
 ) -> ClientOutcome:
     pair = issue_client(
-        spec=request.spec,
+        wish=request.wish,
         bundle=bundle,
         ca_key=ca_key,
         ca_where=request.ca_certificate_path,

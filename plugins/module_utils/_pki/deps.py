@@ -31,9 +31,9 @@ with warnings.catch_warnings():
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-    except ImportError as error:
-        if not isinstance(error, ModuleNotFoundError):
-            IMPORT_PROBLEMS["cryptography"] = str(error)
+    except ImportError as exc:
+        if not isinstance(exc, ModuleNotFoundError):
+            IMPORT_PROBLEMS["cryptography"] = str(exc)
         x509 = hashes = serialization = ec = ed25519 = rsa = None  # type: ignore[assignment]
         ExtendedKeyUsageOID = NameOID = None  # type: ignore[assignment,misc]
     else:
@@ -43,8 +43,8 @@ with warnings.catch_warnings():
         from OpenSSL import crypto as openssl
     except ModuleNotFoundError:
         openssl = None  # type: ignore[assignment]
-    except Exception as error:  # an old pyOpenSSL fails with AttributeError on a new cryptography
-        IMPORT_PROBLEMS["pyOpenSSL"] = str(error)
+    except Exception as exc:  # an old pyOpenSSL fails with AttributeError on a new cryptography
+        IMPORT_PROBLEMS["pyOpenSSL"] = str(exc)
         openssl = None  # type: ignore[assignment]
     else:
         PYOPENSSL_VERSION = str(getattr(OpenSSL, "__version__", "0"))

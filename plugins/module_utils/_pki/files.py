@@ -25,13 +25,13 @@ _LOCK_FILE = ".front-proxy.lock"
 _OPEN_TO_OTHERS = 0o066
 
 
-def _failure(error: OSError, *, doing: str, path: str) -> PkiError:
+def _failure(exc: OSError, *, doing: str, path: str) -> PkiError:
     """An error of the operating system as one sentence."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return PkiError(f"The disk of {path} is full ({os.strerror(error.errno)}); make room and run again.")
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return PkiError(f"The disk of {path} is full ({os.strerror(exc.errno)}); make room and run again.")
+    if exc.errno in (errno.EACCES, errno.EPERM):
         return PkiError(f"No permission to {doing} {path} as user {os.geteuid()}; give it, or run as its owner.")
-    return PkiError(f"Cannot {doing} {path}: {os.strerror(error.errno) if error.errno else error}.")
+    return PkiError(f"Cannot {doing} {path}: {os.strerror(exc.errno) if exc.errno else exc}.")
 
 
 def read_file(path: str, *, private: bool = False) -> bytes | None:
@@ -47,8 +47,8 @@ def read_file(path: str, *, private: bool = False) -> bytes | None:
         if os.path.islink(path):
             raise PkiError(f"{path} is a symbolic link to nothing; remove it or mend it.") from None
         return None
-    except OSError as error:
-        raise _failure(error, doing="read", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="read", path=path) from None
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
@@ -60,8 +60,8 @@ def read_file(path: str, *, private: bool = False) -> bytes | None:
             )
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             data = stream.read(_LARGEST + 1)
-    except OSError as error:
-        raise _failure(error, doing="read", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="read", path=path) from None
     finally:
         os.close(descriptor)
     if len(data) > _LARGEST:
@@ -78,14 +78,14 @@ def check_folder(path: str) -> bool:
     """Whether a folder for private keys exists; PkiError if it is no folder, or open to group or others."""
     try:
         facts = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if isinstance(error, NotADirectoryError) or os.path.islink(path):
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        if isinstance(exc, NotADirectoryError) or os.path.islink(path):
             raise PkiError(
                 f"{path} cannot be a folder: a part of it is a file or a symbolic link to nothing."
             ) from None
         return False
-    except OSError as error:
-        raise _failure(error, doing="read", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="read", path=path) from None
     if not stat.S_ISDIR(facts.st_mode):
         raise PkiError(f"{path} is not a folder.")
     if facts.st_mode & _OPEN_TO_OTHERS:
@@ -136,9 +136,9 @@ def _make_folders(path: str, access: Access) -> list[str]:
             _give(folder, access)
         except FileExistsError:  # another run made it meanwhile
             continue
-        except OSError as error:
+        except OSError as exc:
             _remove_folders(made)
-            raise _failure(error, doing="make the folder", path=folder) from None
+            raise _failure(exc, doing="make the folder", path=folder) from None
     return made
 
 
@@ -187,10 +187,10 @@ def _lock(folder: str) -> int:
             descriptor = -1
             descriptor = os.open(os.path.join(folder, _LOCK_FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _try_lock(descriptor, folder)
-    except OSError as error:
+    except OSError as exc:
         if descriptor >= 0:
             os.close(descriptor)
-        raise _failure(error, doing="lock the folder", path=folder) from None
+        raise _failure(exc, doing="lock the folder", path=folder) from None
     except BaseException:
         if descriptor >= 0:
             os.close(descriptor)
@@ -279,8 +279,8 @@ def write_new(path: str, content: bytes, *, access: Access) -> None:
         _sync_folder(path)
     except FileExistsError:
         raise PkiError(f"{path} appeared meanwhile and is not overwritten; run again.") from None
-    except OSError as error:
-        raise _failure(error, doing="write", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="write", path=path) from None
 
 
 def _link_new(temporary: str, path: str) -> None:
@@ -288,8 +288,8 @@ def _link_new(temporary: str, path: str) -> None:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+    except OSError as exc:
+        if exc.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
         # A file system without hard links: the lock keeps other runs out between the look and the rename.
         if os.path.lexists(path):
@@ -315,8 +315,8 @@ def replace(path: str, content: bytes, *, access: Access) -> None:
             os.unlink(temporary)
             raise
         _sync_folder(target)
-    except OSError as error:
-        raise _failure(error, doing="write", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="write", path=path) from None
 
 
 def settle_access(path: str, *, mode: int | None, owner: int | None, group: int | None, check: bool) -> bool:
@@ -332,8 +332,8 @@ def settle_access(path: str, *, mode: int | None, owner: int | None, group: int 
             return False
         if not check:
             _give(path, wanted)
-    except OSError as error:
-        raise _failure(error, doing="set the access of", path=path) from None
+    except OSError as exc:
+        raise _failure(exc, doing="set the access of", path=path) from None
     return True
 
 

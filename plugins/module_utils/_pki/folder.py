@@ -118,8 +118,8 @@ def _read_client(path: str) -> tuple[tuple[Certificate, ...], bool | None, str]:
             return certificates, None, ""
         fingerprint = load_key(key_pem, where=key_path, quick=True).fingerprint
         return certificates, fingerprint == certificates[0].key_fingerprint, ""
-    except PkiError as error:
-        return certificates, False if certificates else None, str(error)
+    except PkiError as exc:
+        return certificates, False if certificates else None, str(exc)
 
 
 __all__ = (

@@ -90,8 +90,8 @@ class RenewBefore:
             return cls(text=cleaned, share=share)
         try:
             return cls(text=cleaned, duration=parse_duration(cleaned, what=what))
-        except PkiError as error:
-            if "is not a duration" not in str(error):
+        except PkiError as exc:
+            if "is not a duration" not in str(exc):
                 raise
             raise PkiError(
                 f"{_capital(what)} {_shown(text)} is neither a duration such as 90d nor a share of the life such as "

@@ -8,13 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.observation import ObservedFile
-from .._errors import PlanError
-from .._observed.master import Master, MasterFile
-from .._observed.modes import KEY_MODE, OTHERS, PUBLIC_MODE, WRITERS
-from .._observed.server_user import can_read, server_user
+from .errors import PlanError
+from .master import Master, Seen
+from .server_user import can_read, server_user
 
-__all__ = ["Access", "access_for"]
+__all__ = ["KEY_MODE", "PUBLIC_MODE", "Access", "access_for", "open_to_all"]
 
+KEY_MODE, PUBLIC_MODE = 0o600, 0o644
+_OTHERS, _WRITERS = 0o007, 0o022
 _NOBODY = -1
 
 
@@ -26,7 +27,12 @@ class Access(t.NamedTuple):
     gid: int
 
 
-def access_for(seen: MasterFile, master: Master, *, is_key: bool, mode: int | None, named: bool) -> Access:
+def open_to_all(mode: int) -> bool:
+    """Whether others than owner and group can do something with a file."""
+    return bool(mode & _OTHERS)
+
+
+def access_for(seen: Seen, master: Master, *, is_key: bool, mode: int | None, named: bool) -> Access:
     """Decide mode and owners of a file.
 
     mode: the one that is asked for, None for what is right; named: whether an owner or group is asked for by name, so
@@ -37,7 +43,7 @@ def access_for(seen: MasterFile, master: Master, *, is_key: bool, mode: int | No
     user = server_user(master)
     now = _access_of(seen.facts) if seen.exists else None
     readable = user is None or (seen.exists and can_read(user, seen, master))
-    if mode is None and not named and now and readable and not now.mode & (OTHERS if is_key else WRITERS):
+    if mode is None and not named and now and readable and not now.mode & (_OTHERS if is_key else _WRITERS):
         return now
     usual = mode if mode is not None else KEY_MODE if is_key else PUBLIC_MODE
     base = now or _own_key(master)

@@ -9,28 +9,22 @@ import typing as t
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from .._errors import HostError, PlanError, about_host
-from .._front_proxy import AGGREGATION_FLAGS, FILE_FLAGS
-from .._observed.master import Master
-from .._observed.server_user import can_read, server_user
 from .._pki.folder import CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, PkiFolder
 from .._pki.keys import why_unusable
 from .._pki.lifetime import RenewBefore, iso
-from .apiserver_flags import Flags, wanted_flags
-from .client_certificate import (
-    ClientCertificateStatus,
-    client_certificate_statuses,
-    controllers_client_certificate,
-    needing_pair,
-)
-from .host_change import decide_change, why_not_reloaded
-from .kubelet_refusal import refuse_unread, unread_warning
+from .authority import CONTROLLER, Authority, Holder, choose, holder_of, refuse_shared
+from .change import FILE_FLAGS, decide_change, why_not_reloaded
+from .errors import HostError, PlanError, about_host
+from .flags import Flags, wanted_flags
+from .kubelet import refuse_unread, unread_warning
+from .master import Master
 from .membership import client_keys, refuse_folder_of_another, refuse_several_clusters, refuse_unknown
 from .names import names_for
-from .proof import why_not_proven
-from .separate_files import give_files_of_their_own, users_of
-from .signer import CONTROLLER, Signer, TrustBundle, choose_signer, read_trust_bundle, refuse_shared
-from .spec import FrontProxySpec
+from .pair import PairVerdict, controller_pair, judge_pairs, needing_pair
+from .proof import unproven
+from .separate import separated, users_of
+from .server_user import can_read, server_user
+from .wish import AGGREGATION_FLAGS, Wish
 
 __all__ = ["ClusterPlan", "HostPlan", "UnseenMasters", "decide_cluster"]
 
@@ -73,17 +67,17 @@ class HostPlan:
     routing: str
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
-    pair: ClientCertificateStatus
-    ca: TrustBundle
+    pair: PairVerdict
+    ca: Holder
 
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """signer: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty;
+    """authority: the CA; adopt: whether the controller takes it from a master; sign: why a pair is needed, or empty;
     made_anew: the files of the controller that this run makes before it copies them; client_cas: by their keys.
     """
 
-    signer: Signer
+    authority: Authority
     common_name: str
     make: bool
     adopt: bool
@@ -99,17 +93,17 @@ class ClusterPlan:
         return tuple(host.name for host in self.hosts if host.action != "nothing")
 
 
-def _refuse_no_ca(signer: Signer, masters: t.Sequence[Master], folder: PkiFolder) -> None:
+def _refuse_no_ca(authority: Authority, masters: t.Sequence[Master], folder: PkiFolder) -> None:
     """Raise PlanError for a signer that is no CA, which may be another file of the server as well."""
-    ca, flag = signer.ca, "requestheader-client-ca-file"
+    ca, flag = authority.signer, "requestheader-client-ca-file"
     if ca is None or ca.is_ca:
         return
-    said = f"The front-proxy CA {ca.subject} ({signer.reason}) is no CA: {ca.not_ca_because}"
-    if signer.origin == CONTROLLER:
+    said = f"The front-proxy CA {ca.subject} ({authority.reason}) is no CA: {ca.not_ca_because}"
+    if authority.origin == CONTROLLER:
         raise PlanError(f"{said}; put a CA into {folder.path} on the controller.")
-    origin = next(master for master in masters if master.name == signer.origin)
-    path = origin.pod.flag(flag) or ""
-    others = users_of(origin, path, besides=flag)
+    holder = next(master for master in masters if master.name == authority.origin)
+    path = holder.pod.flag(flag) or ""
+    others = users_of(holder, path, besides=flag)
     kept = f", where {path}, which is the file of {' and '.join(others)}, too, stays as it is" if others else ""
     raise PlanError(
         f"{said}; make a CA in {folder.path} on the controller, and set front_proxy_ca_from to {CONTROLLER}: all "
@@ -117,19 +111,19 @@ def _refuse_no_ca(signer: Signer, masters: t.Sequence[Master], folder: PkiFolder
     )
 
 
-def _check_signer(signer: Signer, now: datetime) -> tuple[str, ...]:
-    ca = signer.ca
+def _check_signer(authority: Authority, now: datetime) -> tuple[str, ...]:
+    ca = authority.signer
     if ca is None:
         return ()
     unusable = why_unusable(ca.key_type)
     if unusable:
         raise PlanError(
-            f"The front-proxy CA {ca.subject} ({signer.reason}) {unusable}; put a CA with an RSA or ECDSA key in "
+            f"The front-proxy CA {ca.subject} ({authority.reason}) {unusable}; put a CA with an RSA or ECDSA key in "
             "its place."
         )
     if ca.not_after <= now:
         raise PlanError(
-            f"The front-proxy CA {ca.subject} ({signer.reason}) expired on {iso(ca.not_after)}, so nothing that it "
+            f"The front-proxy CA {ca.subject} ({authority.reason}) expired on {iso(ca.not_after)}, so nothing that it "
             "signed is accepted; move it away on the controller and on every master, and run again: a new one is made "
             "then."
         )
@@ -138,23 +132,23 @@ def _check_signer(signer: Signer, now: datetime) -> tuple[str, ...]:
     return ()
 
 
-def _refuse_replacing(folder: PkiFolder, signer: Signer) -> None:
-    if folder.ca and signer.ca and signer.ca.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}:
+def _refuse_replacing(folder: PkiFolder, authority: Authority) -> None:
+    if (
+        folder.ca
+        and authority.signer
+        and authority.signer.key_fingerprint not in {ca.key_fingerprint for ca in folder.ca}
+    ):
         raise PlanError(
-            f"front_proxy_ca_from asks for {signer.reason.partition(',')[0]}, but {folder.path} on the controller "
+            f"front_proxy_ca_from asks for {authority.reason.partition(',')[0]}, but {folder.path} on the controller "
             f"holds another CA ({folder.ca[0].subject}), which is never replaced; move that folder away first, or set "
             f"front_proxy_ca_from to {CONTROLLER}."
         )
 
 
-def _found(master: Master, trust_bundle: TrustBundle, status: ClientCertificateStatus) -> str:
+def _found(master: Master, holder: Holder, verdict: PairVerdict) -> str:
     flags = sum(master.pod.flag(name) is not None for name in AGGREGATION_FLAGS)
-    ca = (
-        trust_bundle.cas[0].subject
-        if trust_bundle.cas
-        else ("an unreadable CA file" if trust_bundle.problem else "no CA")
-    )
-    pair = "no pair" if status.certificate is None else f"a pair for {status.certificate.common_name}"
+    ca = holder.bundle[0].subject if holder.bundle else ("an unreadable CA file" if holder.problem else "no CA")
+    pair = "no pair" if verdict.certificate is None else f"a pair for {verdict.certificate.common_name}"
     release = ".".join(map(str, master.release)) if master.release else "unknown release"
     state = "" if master.healthy else ", not answering"
     return f"{flags} of {len(AGGREGATION_FLAGS)} flags, {ca}, {pair}, release {release}{state}"
@@ -191,8 +185,8 @@ def _plan_host(
     flags: Flags,
     files: t.Mapping[str, str],
     file_reasons: t.Sequence[str],
-    trust_bundle: TrustBundle,
-    status: ClientCertificateStatus,
+    holder: Holder,
+    verdict: PairVerdict,
     container: str,
 ) -> HostPlan:
     change = decide_change(master, flags.values, (), container=container)
@@ -203,7 +197,7 @@ def _plan_host(
         action = "change"
         reasons.insert(0, f"a change that began at {pending['started']} was cut off and is finished first")
     if action == "nothing":
-        gap = why_not_proven(master, flags.values)
+        gap = unproven(master, flags.values)
         if gap:
             action = "wait"
             reasons.append(gap)
@@ -215,7 +209,7 @@ def _plan_host(
         flags=flags.values,
         files={flags.values[flag] or "": name for flag, name in files.items()},
         action=action,
-        found=_found(master, trust_bundle, status),
+        found=_found(master, holder, verdict),
         routing=flags.routing,
         reasons=tuple(reasons),
         warnings=(
@@ -224,19 +218,19 @@ def _plan_host(
             *_links(master, flags, files),
             *unread_warning(master),
         ),
-        pair=status,
-        ca=trust_bundle,
+        pair=verdict,
+        ca=holder,
     )
 
 
-def _refuse_making(trust_bundles: t.Iterable[TrustBundle], unseen: t.Sequence[str], doubt: str) -> None:
+def _refuse_making(holders: t.Iterable[Holder], unseen: t.Sequence[str], doubt: str) -> None:
     """No CA is known: refuse to make one where a master may hold one that could not be seen or read."""
-    for trust_bundle in trust_bundles:
-        if trust_bundle.problem:
+    for holder in holders:
+        if holder.problem:
             raise HostError(
-                trust_bundle.name,
-                f"{trust_bundle.problem.rstrip('.')}, and no other master has a front-proxy CA: this may be what is "
-                "left of it, so none is made; put the right certificate there, or move that file away, then run again.",
+                holder.name,
+                f"{holder.problem.rstrip('.')}, and no other master has a front-proxy CA: this may be what is left of "
+                "it, so none is made; put the right certificate there, or move that file away, then run again.",
             )
     if unseen:
         raise UnseenMasters(unseen, asked_for=False)
@@ -244,29 +238,27 @@ def _refuse_making(trust_bundles: t.Iterable[TrustBundle], unseen: t.Sequence[st
         raise PlanError(doubt)
 
 
-def _shared(
-    master: Master, flags: Flags, signer: Signer, trust_bundle: TrustBundle, spec: FrontProxySpec, now: datetime
-) -> list[str]:
+def _shared(master: Master, flags: Flags, authority: Authority, holder: Holder, wish: Wish, now: datetime) -> list[str]:
     """Refuse or warn of a front-proxy CA that is the client CA, among all that this master trusts afterwards."""
-    kept = trust_bundle.cas if signer.trusted_by(trust_bundle, now) else ()
+    kept = holder.bundle if authority.trusted_by(holder, now) else ()
     names = flags.values["requestheader-allowed-names"]
-    warning = refuse_shared([*signer.cas, *kept], master, names=names, spec=spec)
+    warning = refuse_shared([*authority.bundle, *kept], master, names=names, wish=wish)
     return [f"{master.name}: {warning}"] if warning else []
 
 
-def _why_not_trusted(signer: Signer, trust_bundle: TrustBundle) -> str:
-    if trust_bundle.problem:
-        return trust_bundle.problem.rstrip(".")
-    if not trust_bundle.cas:
+def _why_not_trusted(authority: Authority, holder: Holder) -> str:
+    if holder.problem:
+        return holder.problem.rstrip(".")
+    if not holder.bundle:
         return "it had none"
-    if signer.ca and signer.ca.key_fingerprint in trust_bundle.keys:
+    if authority.signer and authority.signer.key_fingerprint in holder.keys:
         return "the certificate that its file held for this CA has expired"
     return "its file held another"
 
 
 def _files_for(
-    signer: Signer,
-    trust_bundle: TrustBundle,
+    authority: Authority,
+    holder: Holder,
     new_pair_because: str,
     now: datetime,
 ) -> tuple[dict[str, str], list[str]]:
@@ -275,9 +267,9 @@ def _files_for(
     """
     files: dict[str, str] = {}
     reasons = []
-    if not signer.trusted_by(trust_bundle, now):
+    if not authority.trusted_by(holder, now):
         files["requestheader-client-ca-file"] = CA_CERTIFICATE
-        reasons.append(f"it gets the front-proxy CA, because {_why_not_trusted(signer, trust_bundle)}")
+        reasons.append(f"it gets the front-proxy CA, because {_why_not_trusted(authority, holder)}")
     if new_pair_because:
         files["proxy-client-key-file"] = CLIENT_KEY
         files["proxy-client-cert-file"] = CLIENT_CERTIFICATE
@@ -291,7 +283,7 @@ def decide_cluster(
     others: t.Sequence[Master],
     unseen: t.Sequence[str],
     folder: PkiFolder,
-    specs: t.Mapping[str, FrontProxySpec],
+    wishes: t.Mapping[str, Wish],
     renew_before: RenewBefore,
     container: str,
     now: datetime,
@@ -300,10 +292,10 @@ def decide_cluster(
     """Decide for one cluster. Raises PlanError (UnseenMasters if a look at more masters could help).
 
     masters: those to be brought to the wanted state, at least one; others: masters of the cluster that were only
-    looked at; unseen: those that were not; folder: the controller's; specs: by master; doubt: see plan_clusters.
+    looked at; unseen: those that were not; folder: the controller's; wishes: by master; doubt: see plan_clusters.
     """
-    spec = specs[masters[0].name]
-    for name, each in specs.items():
+    wish = wishes[masters[0].name]
+    for name, each in wishes.items():
         with about_host(name):
             each.check()
     refuse_several_clusters([*masters, *others])
@@ -313,53 +305,53 @@ def decide_cluster(
             f"{folder.path}/{CA_KEY} is not the key of the CA in {folder.path}/{CA_CERTIFICATE}, so nothing could be "
             "signed with it; put the right key there, or take this one away."
         )
-    names = names_for(masters, others, spec, all_seen=not unseen, now=now)
+    names = names_for(masters, others, wish, all_seen=not unseen, now=now)
     flags: dict[str, Flags] = {}
-    trust_bundles: dict[str, TrustBundle] = {}
+    holders: dict[str, Holder] = {}
     for master in [*masters, *others]:
         with about_host(master.name):
-            flags[master.name] = wanted_flags(master, specs.get(master.name, spec), names)
+            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), names)
             bundle = master.seen(flags[master.name].values["requestheader-client-ca-file"] or "")
-            trust_bundles[master.name] = read_trust_bundle(master, bundle)
-    if spec.ca_from and spec.ca_from in unseen:
-        raise UnseenMasters([spec.ca_from], asked_for=True)
-    signer = choose_signer(folder, list(trust_bundles.values()), spec)
-    if signer.origin is None:
-        _refuse_making(trust_bundles.values(), unseen, doubt)
-    _refuse_replacing(folder, signer)
-    _refuse_no_ca(signer, [*masters, *others], folder)
-    warnings = [*_check_signer(signer, now)]
+            holders[master.name] = holder_of(master, bundle)
+    if wish.ca_from and wish.ca_from in unseen:
+        raise UnseenMasters([wish.ca_from], asked_for=True)
+    authority = choose(folder, list(holders.values()), wish)
+    if authority.origin is None:
+        _refuse_making(holders.values(), unseen, doubt)
+    _refuse_replacing(folder, authority)
+    _refuse_no_ca(authority, [*masters, *others], folder)
+    warnings = [*_check_signer(authority, now)]
     for master in masters:
         with about_host(master.name):
             name = master.name
-            warnings += _shared(master, flags[name], signer, trust_bundles[name], specs[name], now)
-    statuses = client_certificate_statuses(masters, flags, signer, renew_before, now)
-    # the module front_proxy_client_certificate, too, takes only what the first one signed
-    ours = controllers_client_certificate(
-        folder, cas=signer.cas[:1], allowed_names=(names.common_name,), renew_before=renew_before, now=now
+            warnings += _shared(master, flags[name], authority, holders[name], wishes[name], now)
+    verdicts = judge_pairs(masters, flags, authority, renew_before, now)
+    # the module front_proxy_client, too, takes only what the first one signed
+    ours = controller_pair(
+        folder, cas=authority.bundle[:1], allowed_names=(names.common_name,), renew_before=renew_before, now=now
     )
-    needing, more = needing_pair(masters, statuses, signer, folder, ours)
+    needing, more = needing_pair(masters, verdicts, authority, folder, ours)
     if needing and not names.signs:
         names = replace(names, signs=True)
         for master in masters:
-            flags[master.name] = wanted_flags(master, specs.get(master.name, spec), names)
-    reasons = {name: statuses[name].reason for name in needing}
+            flags[master.name] = wanted_flags(master, wishes.get(master.name, wish), names)
+    reasons = {name: verdicts[name].reason for name in needing}
     because = {name: reason.text for name, reason in reasons.items() if reason}
     hosts = []
     for master in masters:
-        status, trust_bundle = statuses[master.name], trust_bundles[master.name]
-        files, why = _files_for(signer, trust_bundle, because.get(master.name, ""), now)
+        verdict, holder = verdicts[master.name], holders[master.name]
+        files, why = _files_for(authority, holder, because.get(master.name, ""), now)
         with about_host(master.name):
-            given, more_why = give_files_of_their_own(master, flags[master.name], files, specs[master.name])
-            hosts.append(_plan_host(master, given, files, [*why, *more_why], trust_bundle, status, container))
-    refuse_unknown([host.name for host in hosts if host.files], masters, others, folder, specs)
+            given, more_why = separated(master, flags[master.name], files, wishes[master.name])
+            hosts.append(_plan_host(master, given, files, [*why, *more_why], holder, verdict, container))
+    refuse_unknown([host.name for host in hosts if host.files], masters, others, folder, wishes)
     healthy = {master.name: master.healthy for master in masters}
-    make = signer.origin is None
-    adopt = not make and signer.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)
+    make = authority.origin is None
+    adopt = not make and authority.origin != CONTROLLER and not folder.ca and any(host.files for host in hosts)
     new_ca = (CA_CERTIFICATE,) if make or adopt else ()
     new_pair = (CLIENT_KEY, CLIENT_CERTIFICATE) if because and ours.reason is not None else ()
     return ClusterPlan(
-        signer=signer,
+        authority=authority,
         common_name=names.common_name,
         make=make,
         adopt=adopt,

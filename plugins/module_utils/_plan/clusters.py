@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._contract.observation import Observation
-from .._errors import HostError, PlanError, about_host
-from .._observed.master import Master, read_master
 from .._pki.certificate import bundle_text
 from .._pki.errors import PkiError
 from .._pki.folder import PkiFolder
@@ -26,11 +24,13 @@ from .._pki.lifetime import (
 )
 from .._shown import printable
 from .cluster import ClusterPlan, HostPlan, UnseenMasters, decide_cluster
+from .errors import HostError, PlanError, about_host
+from .master import Master, read_master
 from .membership import is_of_another_cluster
 from .result import ClusterResult, HostResult, PlanResult
-from .spec import FrontProxySpec
+from .wish import Wish
 
-__all__ = ["SHORTEST_WAIT", "ClusterSpec", "Report", "plan_clusters"]
+__all__ = ["SHORTEST_WAIT", "ClusterSettings", "Report", "plan_clusters"]
 
 # In seconds: a healthy kube-apiserver takes six to eight on an empty cluster, and the old state must not come back for
 # mere impatience.
@@ -41,7 +41,7 @@ DEFAULT_CLUSTER = "kubernetes"
 
 
 @dataclass(frozen=True)
-class ClusterSpec:
+class ClusterSettings:
     """What holds for a whole cluster. folder: its PKI folder on the controller; container: the server's in its pod;
     validity, ca_validity: of what is signed, for a refusal before anything is made.
     """
@@ -62,7 +62,7 @@ class ClusterSpec:
             )
         parse_duration(self.ca_validity, what="front_proxy_ca_validity")
         renew_before = RenewBefore.parse(self.renew_before, what="front_proxy_renew_before")
-        renew_before.check_fits(parse_duration(self.validity, what="front_proxy_client_validity"))
+        renew_before.check_fits(parse_duration(self.validity, what="front_proxy_validity"))
         return renew_before
 
 
@@ -70,7 +70,7 @@ class ClusterSpec:
 class Report:
     """What is known of one master. cluster: empty if nothing tells; targeted: it is to be brought to the wanted state
     in this run; facts: its observation, None if there is none; failure: why not, empty if it was just not looked at;
-    spec, cluster_spec: None without facts.
+    wish, settings: None without facts.
     """
 
     name: str
@@ -78,13 +78,13 @@ class Report:
     targeted: bool
     facts: Observation | None
     failure: str
-    spec: FrontProxySpec | None
-    cluster_spec: ClusterSpec | None
+    wish: Wish | None
+    settings: ClusterSettings | None
 
 
-def _read(name: str, facts: Observation, cluster_spec: ClusterSpec, now: datetime) -> Master:
+def _read(name: str, facts: Observation, settings: ClusterSettings, now: datetime) -> Master:
     with about_host(name):
-        return read_master(name, facts, container=cluster_spec.container, now=now, backdate=BACKDATE.total_seconds())
+        return read_master(name, facts, container=settings.container, now=now, backdate=BACKDATE.total_seconds())
 
 
 def _refuse_differing_settings(reports: t.Sequence[Report]) -> None:
@@ -94,11 +94,11 @@ def _refuse_differing_settings(reports: t.Sequence[Report]) -> None:
         for variable, one, other in (
             (
                 "front_proxy_pki_dir",
-                first.cluster_spec and first.cluster_spec.folder,
-                report.cluster_spec and report.cluster_spec.folder,
+                first.settings and first.settings.folder,
+                report.settings and report.settings.folder,
             ),
-            ("front_proxy_ca_from", first.spec and first.spec.ca_from, report.spec and report.spec.ca_from),
-            ("front_proxy_common_name", first.spec and first.spec.common_name, report.spec and report.spec.common_name),
+            ("front_proxy_ca_from", first.wish and first.wish.ca_from, report.wish and report.wish.ca_from),
+            ("front_proxy_common_name", first.wish and first.wish.common_name, report.wish and report.wish.common_name),
         ):
             if one != other:
                 raise PlanError(
@@ -110,23 +110,23 @@ def _refuse_differing_settings(reports: t.Sequence[Report]) -> None:
 
 def _decide(
     reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str
-) -> tuple[ClusterPlan, ClusterSpec]:
+) -> tuple[ClusterPlan, ClusterSettings]:
     targeted = [report for report in reports if report.targeted]
     for report in targeted:
         if report.facts is None:
             raise HostError(report.name, report.failure)
-    cluster_spec = targeted[0].cluster_spec
-    if cluster_spec is None:
+    settings = targeted[0].settings
+    if settings is None:
         raise PlanError(
             f"The observation of {targeted[0].name} carries no settings; observe it with the role's own task."
         )
     _refuse_differing_settings(targeted)
-    masters = [_read(report.name, report.facts, cluster_spec, now) for report in targeted if report.facts is not None]
+    masters = [_read(report.name, report.facts, settings, now) for report in targeted if report.facts is not None]
     others = [
         master
         for report in reports
         if not report.targeted and report.facts is not None
-        for master in [_read(report.name, report.facts, cluster_spec, now)]
+        for master in [_read(report.name, report.facts, settings, now)]
         if report.cluster or not is_of_another_cluster(master, masters)
     ]
     try:
@@ -135,20 +135,20 @@ def _decide(
             others=others,
             unseen=[report.name for report in reports if report.facts is None],
             doubt=doubt,
-            folder=read_folder(cluster_spec.folder),
-            specs={report.name: report.spec for report in targeted if report.spec},
-            renew_before=cluster_spec.renewal(),
-            container=cluster_spec.container,
+            folder=read_folder(settings.folder),
+            wishes={report.name: report.wish for report in targeted if report.wish},
+            renew_before=settings.renewal(),
+            container=settings.container,
             now=now,
         )
     except PkiError as error:
         raise PlanError(str(error)) from None
-    return plan, cluster_spec
+    return plan, settings
 
 
 def _decide_alone(
     reports: t.Sequence[Report], read_folder: t.Callable[[str], PkiFolder], now: datetime, doubt: str
-) -> tuple[ClusterPlan, ClusterSpec]:
+) -> tuple[ClusterPlan, ClusterSettings]:
     """Decide for a cluster such that nothing which goes wrong there reaches another one. Raises PlanError."""
     try:
         return _decide(reports, read_folder, now, doubt)
@@ -162,7 +162,7 @@ def _decide_alone(
 
 
 def _host_result(host: HostPlan, folder: str, made_anew: t.Container[str]) -> HostResult:
-    leaf, ca = host.pair.certificate, host.ca.cas[0] if host.ca.cas else None
+    leaf, ca = host.pair.certificate, host.ca.bundle[0] if host.ca.bundle else None
     return {
         "action": host.action,
         "flags": dict(host.flags),
@@ -218,19 +218,19 @@ def _refused_cluster(
     }
 
 
-def _cluster_result(plan: ClusterPlan, cluster_spec: ClusterSpec, leader: str, members: list[str]) -> ClusterResult:
-    signer = plan.signer.ca
+def _cluster_result(plan: ClusterPlan, settings: ClusterSettings, leader: str, members: list[str]) -> ClusterResult:
+    signer = plan.authority.signer
     return {
         "leader": leader,
         "members": members,
-        "folder": cluster_spec.folder,
+        "folder": settings.folder,
         "make_ca": plan.make,
-        "adopt": bundle_text(plan.signer.cas) if plan.adopt else None,
+        "adopt": bundle_text(plan.authority.bundle) if plan.adopt else None,
         "client_cas": list(plan.client_cas),
         "sign": plan.sign,
         "common_name": plan.common_name,
         "ca": printable(signer.subject, longest=300) if signer else None,
-        "ca_reason": printable(plan.signer.reason),
+        "ca_reason": printable(plan.authority.reason),
         "ca_not_after": iso(signer.not_after) if signer else None,
         "look_at": [],
         "error": "",
@@ -264,15 +264,15 @@ def plan_clusters(
         members = [report for report in reports if report.cluster in (name, "")]
         leader = next(report.name for report in members if report.targeted)
         try:
-            plan, cluster_spec = _decide_alone(members, read_folder, now, doubt)
+            plan, settings = _decide_alone(members, read_folder, now, doubt)
         except PlanError as error:
             culprit = error.host if isinstance(error, HostError) else leader
             look_at = error.hosts if isinstance(error, UnseenMasters) else ()
             hosts.update(_refused(members, culprit, str(error)))
             clusters[name] = _refused_cluster(members, leader, culprit, str(error), look_at)
         else:
-            hosts.update({host.name: _host_result(host, cluster_spec.folder, plan.made_anew) for host in plan.hosts})
-            clusters[name] = _cluster_result(plan, cluster_spec, leader, _targeted(members))
+            hosts.update({host.name: _host_result(host, settings.folder, plan.made_anew) for host in plan.hosts})
+            clusters[name] = _cluster_result(plan, settings, leader, _targeted(members))
             orders.append(plan.order)
     cut_off = [report for report in reports if report.targeted and report.facts and report.facts["pending"]]
     # one that does not say which cluster it belongs to may be of any, so it comes alone

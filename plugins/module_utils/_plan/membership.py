@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import HostError, PlanError
-from .._observed.master import Master
 from .._pki.folder import CLIENT_CAS, PkiFolder
-from .spec import FrontProxySpec
+from .errors import HostError, PlanError
+from .master import Master
+from .wish import Wish
 
 __all__ = [
     "client_keys",
@@ -63,7 +63,7 @@ def refuse_unknown(
     masters: t.Sequence[Master],
     others: t.Sequence[Master],
     folder: PkiFolder,
-    specs: t.Mapping[str, FrontProxySpec],
+    wishes: t.Mapping[str, Wish],
 ) -> None:
     """Refuse to send files of a folder that serves others to a master that does not show which cluster it is of.
 
@@ -75,7 +75,7 @@ def refuse_unknown(
         return  # it serves nobody yet
     for master in masters:
         name = master.name
-        if name in getting and not client_keys(master) and not specs[name].allow_unknown_client_ca:
+        if name in getting and not client_keys(master) and not wishes[name].allow_unknown_client_ca:
             raise HostError(
                 name,
                 f"{name} would get files of {folder.path} on the controller, which serves other masters, too, and "

@@ -10,24 +10,33 @@ cluster gets refuses every pair whose name it does not hold, on whichever master
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .._errors import HostError, PlanError
-from .._front_proxy import DEFAULT_COMMON_NAME
 from .._manifest.errors import ManifestError
-from .._observed.lists import read_list, write_list
-from .._observed.master import Master, MasterFile
 from .._pki.certificate import Certificate
-from .._pki.client import check_client_certificate
+from .._pki.client import judge_certificate
 from .._pki.errors import PkiError
 from .._pki.lifetime import RenewBefore
 from .._shown import printable
-from .spec import FrontProxySpec
+from .errors import HostError, PlanError
+from .master import Master, Seen
+from .wish import DEFAULT_COMMON_NAME, Wish
 
-__all__ = ["NAMES_FLAG", "ClusterNames", "NameChoice", "allowed_names", "choose_names", "names_for"]
+__all__ = [
+    "NAMES_FLAG",
+    "ClusterNames",
+    "NameChoice",
+    "allowed_names",
+    "choose_names",
+    "names_for",
+    "read_list",
+    "write_list",
+]
 
 NAMES_FLAG = "requestheader-allowed-names"
 # A name that is carried from a certificate of one master into the manifests of all: nothing that a manifest, a shell or
@@ -68,13 +77,32 @@ class NameChoice:
     warnings: tuple[str, ...] = ()
 
 
+def read_list(value: str | None) -> tuple[str, ...] | None:
+    """Read a list flag as kube-apiserver does (pflag's StringSlice: one line of CSV); None if it is not set."""
+    if value is None:
+        return None
+    if value == "":
+        return ()
+    try:
+        return tuple(next(csv.reader([value], strict=True), ()))
+    except csv.Error:
+        return (value,)
+
+
+def write_list(values: t.Sequence[str]) -> str:
+    """Write a list flag so that read_list, and kube-apiserver, gives these values."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
 def allowed_names(master: Master) -> tuple[str, ...] | None:
     """The names that this master's flag allows now; None if it is not set, empty if any name is allowed."""
     names = read_list(master.pod.flag(NAMES_FLAG))
     return names if not names else tuple(name for name in names if name.strip()) or None
 
 
-def _seen(master: Master, flag: str) -> MasterFile | None:
+def _seen(master: Master, flag: str) -> Seen | None:
     try:
         path = master.pod.flag(flag)
         seen = master.seen(path) if path else None
@@ -94,7 +122,7 @@ def _name_in_use(master: Master, now: datetime) -> str | None:
         leaf, *through = certificate.certificates()
     except PkiError:
         return None
-    reason = check_client_certificate(
+    reason = judge_certificate(
         leaf,
         cas=cas,
         allowed_names=allowed_names(master) or (),
@@ -105,12 +133,12 @@ def _name_in_use(master: Master, now: datetime) -> str | None:
     return leaf.common_name or "" if reason is None or reason.works else None
 
 
-def _common_name(masters: t.Sequence[Master], spec: FrontProxySpec, in_use: t.Sequence[str]) -> str:
+def _common_name(masters: t.Sequence[Master], wish: Wish, in_use: t.Sequence[str]) -> str:
     """The name of a pair that is signed: one that needs no flag to change, if there is one."""
-    if spec.common_name:
-        return spec.common_name
-    if spec.allowed_names:
-        return spec.allowed_names[0]
+    if wish.common_name:
+        return wish.common_name
+    if wish.allowed_names:
+        return wish.allowed_names[0]
     lists = [names for names in map(allowed_names, masters) if names]
     candidates = (DEFAULT_COMMON_NAME, *(lists or [()])[0]) if lists or not in_use else (DEFAULT_COMMON_NAME, *in_use)
     for name in candidates:
@@ -120,7 +148,7 @@ def _common_name(masters: t.Sequence[Master], spec: FrontProxySpec, in_use: t.Se
 
 
 def names_for(
-    masters: t.Sequence[Master], others: t.Sequence[Master], spec: FrontProxySpec, *, all_seen: bool, now: datetime
+    masters: t.Sequence[Master], others: t.Sequence[Master], wish: Wish, *, all_seen: bool, now: datetime
 ) -> ClusterNames:
     """Find the names of a cluster.
 
@@ -132,14 +160,14 @@ def names_for(
     listed = frozenset(name for master in [*masters, *others] for name in allowed_names(master) or ())
     not_carried = {host: name for host, name in found.items() if name is not None and name not in in_use}
     for host, name in not_carried.items():
-        if spec.allowed_names and not listed and name not in spec.allowed_names:
+        if wish.allowed_names and not listed and name not in wish.allowed_names:
             raise HostError(
                 host,
                 f"front_proxy_allowed_names would be the first list of this cluster, and the pair of {host} works with "
                 f"the name {printable(name)!r}, which no list can carry: give {host} a pair with another name first.",
             )
     return ClusterNames(
-        common_name=_common_name(masters, spec, in_use),
+        common_name=_common_name(masters, wish, in_use),
         in_use=tuple(in_use),
         listed=listed,
         may_narrow=all(name is None for name in found.values()) or (all_seen and not not_carried),
@@ -176,11 +204,11 @@ def _any_name(value: str | None) -> NameChoice:
     )
 
 
-def choose_names(value: str | None, spec: FrontProxySpec, names: ClusterNames) -> NameChoice:
+def choose_names(value: str | None, wish: Wish, names: ClusterNames) -> NameChoice:
     """Decide the list of one master. value: of its flag, None if it is not set."""
     now = read_list(value)
-    if spec.allowed_names is not None:
-        return _asked_for(value, spec.allowed_names, names)
+    if wish.allowed_names is not None:
+        return _asked_for(value, wish.allowed_names, names)
     if now == () or (now is None and not names.may_narrow):
         return _any_name(value)
     present = tuple(name for name in now or () if name.strip())

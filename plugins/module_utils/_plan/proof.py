@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._command_line import flag_that_differs
-from .._observed.master import Master
+from .._argv import flag_that_differs
+from .master import Master
 
-__all__ = ["why_not_proven"]
+__all__ = ["unproven"]
 
 
-def why_not_proven(master: Master, flags: t.Mapping[str, str | None]) -> str:
+def unproven(master: Master, flags: t.Mapping[str, str | None]) -> str:
     """Say what the running server does not show of a manifest and files that are right; empty if it shows all."""
     if not master.live:
         return ""

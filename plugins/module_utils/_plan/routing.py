@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._contract.network import Network
-from .._front_proxy import AGGREGATION_FLAGS, ROUTING_FLAG
-from .._observed.master import Master
-from .._observed.network import manifest_proxying, pods_of, services_of, tunnel_of, unread_environment
-from .._proxy_variables import Proxying
-from .spec import FrontProxySpec
+from .._proxy import Proxying
+from .master import Master
+from .network import manifest_proxying, pods_of, services_of, tunnel_of, unread_environment
+from .wish import AGGREGATION_FLAGS, ROUTING_FLAG, Wish
 
 __all__ = ["Routing", "decide_routing"]
 
@@ -61,14 +60,14 @@ def _goes_through_proxy(master: Master, proxying: Proxying) -> str:
     )
 
 
-def _asked_for(master: Master, spec: FrontProxySpec, now: str | None) -> Routing:
-    said = f"{spec.routing}, as {_VARIABLE} says"
-    wanted = spec.routing == "true"
+def _asked_for(master: Master, wish: Wish, now: str | None) -> Routing:
+    said = f"{wish.routing}, as {_VARIABLE} says"
+    wanted = wish.routing == "true"
     proxied = _goes_through_proxy(master, manifest_proxying(master)) if wanted else ""
     warning = f"{proxied}; add the pods' network to NO_PROXY there." if proxied and pods_of(master) else ""
     if _is_true(now) == wanted:
         return Routing(now, said, warning=warning)
-    return Routing(spec.routing, said, f"--{ROUTING_FLAG} is set to {said}", warning)
+    return Routing(wish.routing, said, f"--{ROUTING_FLAG} is set to {said}", warning)
 
 
 def _doubt(master: Master, network: Network | None) -> str:
@@ -103,11 +102,11 @@ def _left(now: str | None, why: str, warning: str = "") -> Routing:
     return Routing(now, f"left {'as it is' if now else 'unset'}: {why}", warning=warning)
 
 
-def decide_routing(master: Master, spec: FrontProxySpec) -> Routing:
+def decide_routing(master: Master, wish: Wish) -> Routing:
     """Decide about the flag for one master."""
     now = master.pod.flag(ROUTING_FLAG)
-    if spec.routing != "auto":
-        return _asked_for(master, spec, now)
+    if wish.routing != "auto":
+        return _asked_for(master, wish, now)
     evidence, network = master.facts["service_routing"], master.facts["network"]
     if evidence is None:
         what = "what runs beside kube-apiserver cannot be seen below a root"

@@ -10,14 +10,14 @@ import typing as t
 from dataclasses import dataclass
 
 from .._contract.prune import Published
-from .._errors import HostError, PlanError
 from .._pki.certificate import Certificate, from_der, is_signed_by
 from .._pki.errors import PkiError
+from .._plan.errors import HostError, PlanError
 from .._plan.membership import refuse_several_clusters
 from .._published import blocks_of, names_of
 from .._shown import printable
-from .._verify.master_view import describe, subject_of
-from .._verify.verdict import ObservedMaster
+from .._verify.judge import Seen
+from .._verify.view import describe, subject_of
 from .use import Use, read_use
 
 __all__ = ["Decision", "decide", "longest_wait", "read_uses"]
@@ -45,7 +45,7 @@ class Decision:
         return {"cas": [ca.fingerprint for ca in self.cas], "names": list(self.names)}
 
 
-def read_uses(cluster: str, seen: t.Sequence[ObservedMaster]) -> list[Use]:
+def read_uses(cluster: str, seen: t.Sequence[Seen]) -> list[Use]:
     """Read what all masters of a cluster have. Raises PlanError if one of them is not known in all parts."""
     uses = []
     for each in seen:

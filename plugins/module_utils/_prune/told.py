@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from .._contract.prune import Watched
-from .._errors import PlanError
 from .._pki.lifetime import iso
+from .._plan.errors import PlanError
 from .._shown import printable
-from .._verify.master_view import describe
-from .._verify.published_checks import NAMESPACE_AND_NAME
+from .._verify.published import NAMESPACE_AND_NAME
+from .._verify.view import describe
 from .decide import NO_MASTER_ALLOWS_IT, NO_MASTER_HAS_IT, Decision
 
 __all__ = ["as_result", "diff", "refuse_what_came_back", "summary"]

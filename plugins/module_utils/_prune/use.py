@@ -10,15 +10,15 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from .._command_line import last_value
-from .._contract.aggregation_observation import AggregationObservation
-from .._errors import HostError, PlanError, about_host
-from .._front_proxy import CA_FLAG, CERT_FLAG, KEY_FLAG
-from .._observed.lists import read_list
-from .._observed.master import Master, MasterFile
+from .._argv import last_value
+from .._contract.survey import Survey
 from .._pki.certificate import Certificate
+from .._plan.errors import HostError, PlanError, about_host
+from .._plan.master import Master
+from .._plan.master import Seen as SeenFile
+from .._plan.names import read_list
 from .._shown import Shell
-from .._verify.master_view import MasterView, read_master_view, subject_of
+from .._verify.view import CA_FLAG, CERT_FLAG, KEY_FLAG, View, read_view, subject_of
 
 __all__ = ["RELOAD_SECONDS", "Use", "read_use"]
 
@@ -55,7 +55,7 @@ class Use:
     master: Master
 
 
-def _values(view: MasterView, flag: str) -> list[str]:
+def _values(view: View, flag: str) -> list[str]:
     """The value of a flag in the manifest, and that of the running server, if it is another one."""
     # what a manifest builds from a variable runs with what that stands for
     written = [value for value in [view.flag(flag)] if value and "$(" not in value]
@@ -63,7 +63,7 @@ def _values(view: MasterView, flag: str) -> list[str]:
     return list(dict.fromkeys([*written, *running]))
 
 
-def _files(view: MasterView, flag: str) -> list[MasterFile]:
+def _files(view: View, flag: str) -> list[SeenFile]:
     """The files of a flag, as they were seen. Raises HostError if one is not there, or another one in the container."""
     found = []
     for path in _values(view, flag):
@@ -80,12 +80,12 @@ def _files(view: MasterView, flag: str) -> list[MasterFile]:
     return found
 
 
-def _certificates(view: MasterView, flag: str) -> list[tuple[Certificate, ...]]:
+def _certificates(view: View, flag: str) -> list[tuple[Certificate, ...]]:
     """The certificates of the files of a flag. Raises HostError, PkiError."""
     return [seen.certificates() for seen in _files(view, flag)]
 
 
-def _names(view: MasterView) -> tuple[str, ...]:
+def _names(view: View) -> tuple[str, ...]:
     """All names that its flags allow; empty if one of them allows any."""
     written = [value for value in view.master.pod.flags.get(_NAMES, ()) if "$(" not in value]
     running = view.running.get(_NAMES, ())
@@ -93,7 +93,7 @@ def _names(view: MasterView) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in lists for name in each)) if lists and all(lists) else ()
 
 
-def _address(view: MasterView) -> str:
+def _address(view: View) -> str:
     for flag in ("advertise-address", "bind-address"):
         try:
             found = ipaddress.ip_address((last_value(view.running, flag) or "").strip("[]"))
@@ -104,12 +104,12 @@ def _address(view: MasterView) -> str:
     return ""
 
 
-def _changed(seen: MasterFile) -> float:
-    """When a file was last written, renamed or linked; see stamp() in _master/file_facts.py."""
+def _changed(seen: SeenFile) -> float:
+    """When a file was last written, renamed or linked; see stamp() in _master/files.py."""
     return max(int(part) for part in seen.facts["stamp"].split(":")[2:]) / 1e9
 
 
-def _wait(view: MasterView, files: t.Sequence[MasterFile], started: float) -> tuple[int, str]:
+def _wait(view: View, files: t.Sequence[SeenFile], started: float) -> tuple[int, str]:
     """In how many seconds the server has read these files for sure. Raises HostError if it may never do so."""
     wait, which = 0, ""
     for seen in files:
@@ -136,7 +136,7 @@ def _counted(certificates: t.Iterable[Certificate]) -> Counter[bytes]:
     return Counter(subject_of(each) for each in {each.fingerprint: each for each in certificates}.values())
 
 
-def _of(view: MasterView) -> Use:
+def _of(view: View) -> Use:
     process, probe = view.facts["process"], view.probe
     if not view.master.live:
         raise HostError(view.name, f"only files below {view.facts['root']} were looked at, and nothing runs there")
@@ -164,10 +164,10 @@ def _of(view: MasterView) -> Use:
     )
 
 
-def read_use(name: str, facts: AggregationObservation, *, cluster: str, container: str) -> Use:
+def read_use(name: str, facts: Survey, *, cluster: str, container: str) -> Use:
     """Read what a master has. Raises HostError with a clause where that is not known for sure."""
     with about_host(name):
-        view, problem = read_master_view(name, facts, cluster=cluster, container=container, command=Shell(""))
+        view, problem = read_view(name, facts, cluster=cluster, container=container, command=Shell(""))
         if view is None:
             raise PlanError(problem.rstrip("."))
         return _of(view)

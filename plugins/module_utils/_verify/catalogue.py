@@ -8,24 +8,24 @@ from __future__ import annotations
 import typing as t
 
 from . import (
-    access_checks,
-    apiservice_checks,
-    claim_checks,
-    discovery_checks,
-    environment_checks,
-    file_checks,
-    flag_checks,
-    kubeadm_checks,
-    kubelet_checks,
-    peer_checks,
-    published_checks,
-    replica_checks,
-    running_checks,
-    shared_ca_checks,
-    smoke_checks,
-    trust_checks,
+    access,
+    apiservices,
+    claims,
+    discovery,
+    files,
+    flags,
+    kubeadm,
+    kubelet,
+    peers,
+    published,
+    replicas,
+    reuse,
+    running,
+    smoke,
+    surroundings,
+    trust,
 )
-from .finding import AT_RISK, BROKEN, Kind
+from .model import AT_RISK, BROKEN, Kind
 
 __all__ = ["CATALOGUE", "NOT_READ", "NOT_SEEN", "SUBJECTS", "UNCLEAR"]
 
@@ -60,17 +60,17 @@ NOT_READ = Kind(
 #: The kinds by subject, in the order in which they are reported among their like, and documented.
 SUBJECTS: t.Mapping[str, tuple[Kind, ...]] = {
     "Masters": (NOT_SEEN, UNCLEAR),
-    "Trust across the masters": (*trust_checks.KINDS, *peer_checks.KINDS),
-    "Flags": flag_checks.KINDS,
-    "Files and certificates": (*file_checks.KINDS, *access_checks.KINDS),
-    "One CA for several purposes": shared_ca_checks.KINDS,
-    "Process and files": (*kubelet_checks.KINDS, *running_checks.KINDS),
-    "Around kube-apiserver": environment_checks.KINDS,
-    "What the cluster publishes": published_checks.KINDS,
+    "Trust across the masters": (*trust.KINDS, *peers.KINDS),
+    "Flags": flags.KINDS,
+    "Files and certificates": (*files.KINDS, *access.KINDS),
+    "One CA for several purposes": reuse.KINDS,
+    "Process and files": (*kubelet.KINDS, *running.KINDS),
+    "Around kube-apiserver": surroundings.KINDS,
+    "What the cluster publishes": published.KINDS,
     "Reading the API": (NOT_READ,),
-    "APIServices": (*replica_checks.KINDS, *apiservice_checks.KINDS, *claim_checks.KINDS),
-    "Discovery": discovery_checks.KINDS,
-    "kubeadm": kubeadm_checks.KINDS,
-    "The smoke test": smoke_checks.KINDS,
+    "APIServices": (*replicas.KINDS, *apiservices.KINDS, *claims.KINDS),
+    "Discovery": discovery.KINDS,
+    "kubeadm": kubeadm.KINDS,
+    "The smoke test": smoke.KINDS,
 }
 CATALOGUE = tuple(kind for kinds in SUBJECTS.values() for kind in kinds)

@@ -31,10 +31,10 @@ def run(*command: str, seconds: float = 300, check: bool = True, given: str | No
             timeout=seconds,
             check=False,
         )
-    except subprocess.TimeoutExpired as error:
-        raise BedError(f"{' '.join(command)}: not done after {seconds:g} s\n{_tail(error.stdout)}") from error
-    except OSError as error:
-        raise BedError(f"{command[0]} cannot be run: {error}") from error
+    except subprocess.TimeoutExpired as exc:
+        raise BedError(f"{' '.join(command)}: not done after {seconds:g} s\n{_tail(exc.stdout)}") from exc
+    except OSError as exc:
+        raise BedError(f"{command[0]} cannot be run: {exc}") from exc
     if check and done.returncode:
         raise BedError(f"{' '.join(command)}: status {done.returncode}\n{_tail(done.stdout)}")
     return done.stdout

@@ -114,8 +114,8 @@ class Follower:
             try:
                 answer = self.client.get(self.address, "/api/v1/namespaces?limit=1", port=self.port)
                 reason = "" if answer.status == 200 else f"HTTP {answer.status}"
-            except (OSError, http.client.HTTPException) as error:
-                reason = type(error).__name__
+            except (OSError, http.client.HTTPException) as exc:
+                reason = type(exc).__name__
             if not reason:
                 break
             with self._lock:

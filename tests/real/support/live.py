@@ -343,4 +343,4 @@ class LiveMaster:
     @property
     def inventory_line(self) -> str:
         """A line of an inventory: this machine, and where on it the master is."""
-        return f'{self.name} front_proxy_manifest_path="{self.manifest}"'
+        return f'{self.name} front_proxy_manifest="{self.manifest}"'

@@ -52,7 +52,7 @@ def verify(ansible: Ansible, folder: Path, *given: LiveMaster | str, **variables
     lines.append(f"front_proxy_pki_dir={folder / 'pki'}")
     inventory.write_text("\n".join(lines) + "\n")
     report.unlink(missing_ok=True)
-    variables = {"front_proxy_report_path": str(report), "front_proxy_fail_on": "never", **variables}
+    variables = {"front_proxy_report": str(report), "front_proxy_fail_on": "never", **variables}
     words = ("--inventory", str(inventory), "--extra-vars", json.dumps(variables), *options)
     output = ansible.run("ansible-playbook", VERIFY, *words)
     assert "PRIVATE KEY" not in output + report.read_text()

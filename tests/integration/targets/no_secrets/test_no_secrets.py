@@ -217,12 +217,7 @@ class NoSecrets(SandboxCase):
             self.assertIn("\n    image:", text)
             text = text.replace("\n    image:", f"\n    - --token={secret}\n{env}    image:", 1)
             master.manifest.write_text(text, encoding="utf-8")
-        for arguments, expect in (
-            (["--check"], 0),
-            ([], 0),
-            ([], 0),
-            (["-e", "front_proxy_manifest_path=/etc/no"], None),
-        ):
+        for arguments, expect in ((["--check"], 0), ([], 0), ([], 0), (["-e", "front_proxy_manifest=/etc/no"], None)):
             # without what the tasks were given: the observation, too, and Ansible hands that to callback plugins
             run = self.loud_run(*arguments, expect=expect, ONLY_RESULTS="1")
             for place in ("output", "log", "events", "system log"):
@@ -252,7 +247,7 @@ class NoSecrets(SandboxCase):
         self.add_cluster("m1", bare=False)
         self.write_inventory()
         self.write_kubeconfig("m1")
-        given = ("-e", f"front_proxy_kubeconfig={self.kubeconfig}", "-e", "front_proxy_smoke_test=true")
+        given = ("-e", f"front_proxy_kubeconfig={self.kubeconfig}", "-e", "front_proxy_smoke=true")
         run = self.run_unseen(*given, playbook=VERIFY)
         self.assertTrue(run.ran("aggregation_layer_info"))
         self.hosts["m1"]["ansible_connection"] = "ssh"
@@ -305,7 +300,7 @@ class NoSecrets(SandboxCase):
 
     def test_cut_off(self) -> None:
         """A module that is killed when it has printed a part of its result: Ansible hands on that part as it is."""
-        for cut in ("front_proxy_ca:0.999", "front_proxy_client_certificate:0.999", "apiserver:0.999", "apiserver:0.5"):
+        for cut in ("front_proxy_ca:0.999", "front_proxy_client:0.999", "apiserver:0.999", "apiserver:0.5"):
             host = re.sub("[^a-z0-9]", "-", cut)
             with self.subTest(cut):
                 self.hosts.clear()

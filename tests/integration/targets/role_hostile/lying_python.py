@@ -19,7 +19,7 @@ MARK = os.environ["MARK"]
 # what a shell, a template and a terminal would take for their own
 EVIL = f"x;touch${{IFS}}{MARK};`touch {MARK}`$(touch {MARK})#\x1b]0;t\x07{{{{ lookup('pipe', 'touch {MARK}') }}}}"
 TEMPLATE = f"{{{{ lookup('ansible.builtin.pipe', 'touch {MARK}') }}}}"
-VARIABLES = {"front_proxy_report_path": MARK, "front_proxy_fail_on": "never", "front_proxy_cluster": "blue"}
+VARIABLES = {"front_proxy_report": MARK, "front_proxy_fail_on": "never", "front_proxy_cluster": "blue"}
 LAYER = {
     "user": "u",
     "status": 200,

@@ -59,7 +59,7 @@ class Hostile(SandboxCase):
         """Verify: the run, what was found of blue, and the clusters with their masters."""
         path = self.folder / "report.json"
         path.unlink(missing_ok=True)
-        run = self.lies(lie, VERIFY, "-e", f"front_proxy_report_path={path}")
+        run = self.lies(lie, VERIFY, "-e", f"front_proxy_report={path}")
         document = json.loads(path.read_text(encoding="utf-8"))
         return run, [found for found in document["findings"] if found["cluster"] == "blue"], document["clusters"]
 

@@ -123,7 +123,8 @@ class SecondCall(SandboxCase):
         lines = self.rescued(
             {"copy": {"src": str(good), "dest": str(manifest), "mode": "0600"}, "when": "inventory_hostname == 'm1'"}
         )
-        self.assertIn("  m1, m2, m3: 3 files written, manifest changed", lines)
+        for host in self.masters:
+            self.assertIn(f"  {host}: 3 files written, manifest changed", lines)
 
     def test_one_master_that_fails_when_the_others_are_done(self) -> None:
         """Only that one is in the rescue; what the play knows of the others is from before their change."""
@@ -132,11 +133,10 @@ class SecondCall(SandboxCase):
         lines = self.rescued({"file": {"path": str(obstacle), "state": "absent"}})
         masters = [line for line in lines if line.startswith("  m")]
         self.assertEqual(masters, ["  m3: 3 files written, manifest changed"])
-        self.assertFalse(any("nothing to do" in line for line in lines))
 
     def test_a_failure_to_sign(self) -> None:
         lines = self.rescued(vars={"front_proxy_ca_subject": {"country": "nowhere"}})
-        self.assertIn("  m1, m2, m3: 3 files written, manifest changed", lines)
+        self.assertIn("  m3: 3 files written, manifest changed", lines)
 
     def test_verify_and_verify_again(self) -> None:
         verify = {"import_role": {"name": ROLE, "tasks_from": "verify"}}

@@ -55,7 +55,7 @@ class PruneCase(SandboxCase):
         text = master.manifest.read_text(encoding="utf-8").replace(master.certificates_dir, str(master.certificates))
         text = text.replace("--secure-port=6443", f"--secure-port={port}\n    - --bind-address=127.0.0.1")
         master.manifest.write_text(text, encoding="utf-8")
-        self.hosts[host] = {"front_proxy_manifest_path": str(master.manifest)}
+        self.hosts[host] = {"front_proxy_manifest": str(master.manifest)}
 
     def start(self, host: str) -> None:
         lines = self.masters[host].manifest.read_text(encoding="utf-8").splitlines()
@@ -144,7 +144,7 @@ class Prune(PruneCase):
 
     def test_the_fix_is_what_verify_says(self) -> None:
         report = self.folder / "report.json"
-        self.run_as_root("-e", f"front_proxy_report_path={report}", "-e", "front_proxy_fail_on=never", playbook=VERIFY)
+        self.run_as_root("-e", f"front_proxy_report={report}", "-e", "front_proxy_fail_on=never", playbook=VERIFY)
         findings = json.loads(report.read_text(encoding="utf-8"))["findings"]
         fixes = {each["fix"] for each in findings if each["id"] in ("ca-still-trusted", "name-still-allowed")}
         self.assertEqual(fixes, {f"run: ansible-playbook -i {self.inventory} {PRUNE}"})

@@ -52,7 +52,7 @@ class OneMasterClusters(SandboxCase):
         self.cluster("own-flag", front_proxy_extra_flags={"proxy-client-key-file": "/tmp/key"})
         self.cluster("headers", front_proxy_username_headers=["X-My-User"])
         self.cluster("routing", front_proxy_aggregator_routing="maybe")
-        self.cluster("validity", front_proxy_client_validity="soon")
+        self.cluster("validity", front_proxy_validity="soon")
         self.cluster("key-type", front_proxy_key_type="Ed25519")
         for host, names in {"shared": "front-proxy-client", "shared-open": ""}.items():
             manifest = self.cluster(host, bare=False)
@@ -93,7 +93,7 @@ class OneMasterClusters(SandboxCase):
             front_proxy_key_curve="P-384",
             front_proxy_ca_subject={"common_name": "my-ca", "country": "DE", "organization": ["Example"]},
             front_proxy_ca_validity="20y",
-            front_proxy_client_validity="90d",
+            front_proxy_validity="90d",
         )
         return {"kubespray", "unmounted", "wishes"}
 

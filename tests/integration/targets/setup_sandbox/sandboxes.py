@@ -114,8 +114,7 @@ class Run:
     def summaries(self) -> list[list[str]]:
         """The lines of each summary: one for each time that the role was called."""
         tasks = [each for each in self.tasks if each["task"].endswith("Summary") and each["status"] != "skipped"]
-        # that of prune is a debug task's
-        told = [each["result"].get("summary") or each["result"]["msg"] for each in tasks]
+        told = [each["result"]["msg"] for each in tasks]
         return [[text] if isinstance(text, str) else text for text in told]
 
     def ran(self, action: str, *, host: str | None = None) -> list[dict[str, t.Any]]:

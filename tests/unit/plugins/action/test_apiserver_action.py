@@ -20,13 +20,10 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible_collections.kubeops.aggregation_layer.plugins.action import apiserver
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    NewFile,
-    read_change_request,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, read_order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.observe import observe
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.owners import with_numbers
@@ -77,9 +74,9 @@ class Play:
                 asked = {"certificates_dir": None, **module_args}
                 return {**observe(**asked), "changed": False, "invocation": {}}
             if module_args.get("recover"):
-                return {**recover(self.master.host_paths, 1), "invocation": {}}
+                return {**recover(self.master.places, 1), "invocation": {}}
             return {
-                **change(with_numbers(read_change_request(module_args["request"])), self.master.host_paths),
+                **change(with_numbers(read_order(module_args["order"])), self.master.places),
                 "invocation": {},
             }
         except MasterError as error:
@@ -179,15 +176,15 @@ def test_check_mode_only_looks(play: Play) -> None:
 
 
 def cut_off(play: Play) -> None:
-    prepare(play.master.host_paths)
+    prepare(play.master.places)
     staged = play.master.stage(NewFile(support.KEY, NEW.key, 0o600))
     Backup.begin(
-        play.master.host_paths,
+        play.master.places,
         staged=staged,
         manifest=None,
         note=support.note(certificate=support.CERTIFICATE, key=support.KEY),
     )
-    install.put_in_place(staged)
+    install.put_all(staged)
 
 
 def test_what_was_cut_off_is_finished_first(play: Play) -> None:
@@ -262,7 +259,7 @@ def test_a_key_is_not_in_the_masters_log(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"request": {}}, "Unsupported parameters"),
+        ({"order": {}}, "Unsupported parameters"),
         ({"recover": True}, "Unsupported parameters"),
         ({"files": [{"path": support.BUNDLE}]}, f"The file {support.BUNDLE} needs either content or src"),
         ({"files": [{"path": "relative", "content": "x"}]}, "which is not absolute"),
@@ -292,8 +289,8 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a root nothing runs, so nothing is waited for; and a live master's times are those of the task."""
     play.answers[MODULE] = DONE
     play(flags=FLAGS, files=FILES, lock_timeout=7)
-    request = json.loads(play.calls[1][1]["request"])
-    assert request["wait"] == 0 and request["lock_timeout"] == 7
+    order = json.loads(play.calls[1][1]["order"])
+    assert order["wait"] == 0 and order["lock_timeout"] == 7
     live = observe(
         manifest=support.MANIFEST,
         certificates_dir=None,
@@ -304,7 +301,7 @@ def test_how_long_it_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     play.answers[INFO] = {**live, "root": ""}
     for arguments, wanted in (({"wait_timeout": 9}, 9), ({"wait": False}, 0), ({}, 300)):
         play(flags=FLAGS, files=FILES, **arguments)
-        assert json.loads(play.calls[1][1]["request"])["wait"] == wanted
+        assert json.loads(play.calls[1][1]["order"])["wait"] == wanted
 
 
 def test_what_no_kubelet_would_take_up_is_not_sent(play: Play) -> None:

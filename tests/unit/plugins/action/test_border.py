@@ -86,7 +86,7 @@ def test_an_honest_answer_comes_through_with_what_was_never_sent(master: Master)
 @pytest.mark.parametrize(
     "more",
     [
-        {"ansible_facts": {"front_proxy_report_path": "/x"}},
+        {"ansible_facts": {"front_proxy_report": "/x"}},
         {"add_host": {"host_name": "b1"}},
         {"add_group": "masters"},
         {"ansible_stats": {"data": {"x": 1}}},

@@ -14,8 +14,7 @@ import pytest
 from ansible.playbook.task import Task
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.kubeops.aggregation_layer.plugins.action import front_proxy_findings
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
-from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils import _screen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.plugins.plugin_utils._smoke_steps import read_smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
@@ -37,7 +36,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> t.List[str]:
     def display(text: str, color: t.Optional[str] = None) -> None:
         lines.append(text)
 
-    monkeypatch.setattr(_screen.display, "display", display)
+    monkeypatch.setattr(front_proxy_findings.display, "display", display)
     monkeypatch.setattr(front_proxy_findings, "load_extra_vars", lambda dummy: {})
     return lines
 
@@ -192,7 +191,7 @@ def test_check_mode_writes_no_report(shown: t.List[str], tmp_path: Path) -> None
 
 def test_a_place_that_cannot_be_written_is_named(shown: t.List[str], tmp_path: Path) -> None:
     result = run({"m1": well()}, report=str(tmp_path / "none" / "report.json"))
-    assert result["failed"] and "front_proxy_report_path" in result["msg"] and "No such file" in result["msg"]
+    assert result["failed"] and "front_proxy_report" in result["msg"] and "No such file" in result["msg"]
 
 
 def test_a_release_that_is_none_is_named(shown: t.List[str]) -> None:

@@ -226,7 +226,7 @@ def test_settings_that_give_secrets_away_are_refused(play: Play, monkeypatch: py
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"validity": "soon"}, "front_proxy_client_validity"),
+        ({"validity": "soon"}, "front_proxy_validity"),
         ({"ca_validity": "0d"}, "front_proxy_ca_validity"),
         ({"renew_before": "400d"}, "renew_before"),
         ({"validity": "10d", "renew_before": "11d"}, "renew_before"),

@@ -42,9 +42,9 @@ def ask(
     if limit:
         variables["ansible_limit"] = limit
     if running:
-        specs = {host: own.get(host, everywhere) for host in (*hosts, "localhost")}
+        wishes = {host: own.get(host, everywhere) for host in (*hosts, "localhost")}
         variables["hostvars"] = {
-            host: {} if wanted is None else {"front_proxy_hosts": wanted} for host, wanted in specs.items()
+            host: {} if wish is None else {"front_proxy_hosts": wish} for host, wish in wishes.items()
         }
     plugin = front_proxy_hosts.LookupModule(loader=DataLoader())
     plugin._load_name = NAME

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module front_proxy_client_certificate, to be called by tests."""
+"""The module front_proxy_client, to be called by tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
-from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client_certificate
+from ansible_collections.kubeops.aggregation_layer.plugins.modules import front_proxy_client
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
 
 
@@ -17,7 +17,7 @@ class Client(support.ModuleRunner):
     """The module with a CA in one folder and the pair in another that does not exist yet."""
 
     def __init__(self, folder: Path, *more: t.Any) -> None:
-        super().__init__(front_proxy_client_certificate.main, *more)
+        super().__init__(front_proxy_client.main, *more)
         self.ca_folder, self.folder = folder / "ca", folder / "pki" / "client"
         self.ca_certificate, self.ca_key = self.ca_folder / "ca.crt", self.ca_folder / "ca.key"
         self.certificate, self.key = self.folder / "c.crt", self.folder / "c.key"

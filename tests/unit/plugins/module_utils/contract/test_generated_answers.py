@@ -14,18 +14,12 @@ import os
 import re
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    AggregationObservation,
-    read_aggregation_observation,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import Survey, read_survey
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import table
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
-    ObservedMaster,
-    verdict_of,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import table
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
@@ -143,7 +137,7 @@ CHANGES = st.lists(
 
 def report(name: str, cluster: str, facts: t.Any, failure: str = "") -> Report:
     path = f"/controller/pki/{cluster}"
-    return Report(name, cluster, True, facts, failure, FrontProxySpec(), planning.cluster_spec(path))
+    return Report(name, cluster, True, facts, failure, Wish(), planning.settings(path))
 
 
 # what is honest in this play
@@ -162,12 +156,10 @@ def planned(facts: t.Any, failure: str) -> t.Dict[str, t.Any]:
     return t.cast(t.Dict[str, t.Any], found)
 
 
-def judged(facts: t.Optional[AggregationObservation], failure: str) -> t.Any:
-    seen = [ObservedMaster("g1", "green", facts, failure)]
-    seen += [
-        ObservedMaster(name, cluster, t.cast(AggregationObservation, told)) for name, (cluster, told) in OTHERS.items()
-    ]
-    return verdict_of(seen, command=COMMAND)
+def judged(facts: t.Optional[Survey], failure: str) -> t.Any:
+    seen = [Seen("g1", "green", facts, failure)]
+    seen += [Seen(name, cluster, t.cast(Survey, told)) for name, (cluster, told) in OTHERS.items()]
+    return judge(seen, command=COMMAND)
 
 
 def of_blue(plan: t.Mapping[str, t.Any], verdict: t.Any) -> t.Any:
@@ -177,7 +169,7 @@ def of_blue(plan: t.Mapping[str, t.Any], verdict: t.Any) -> t.Any:
     return [plan["clusters"]["blue"], plan["hosts"]["b1"], plan["hosts"]["b2"], waves, findings]
 
 
-EXPECTED = of_blue(planned(HONEST, ""), judged(t.cast(AggregationObservation, HONEST), ""))
+EXPECTED = of_blue(planned(HONEST, ""), judged(t.cast(Survey, HONEST), ""))
 
 
 def unquoted(fix: str) -> str:
@@ -207,10 +199,10 @@ def assert_shown_is_clean(plan: t.Mapping[str, t.Any], verdict: t.Any) -> None:
 @given(CHANGES)
 def test_nothing_that_a_master_says_reaches_further(changes: t.Sequence[t.Tuple[Path, str, t.Any]]) -> None:
     told = changed(changes)
-    facts: t.Optional[AggregationObservation] = None
+    facts: t.Optional[Survey] = None
     failure = ""
     try:
-        facts = read_aggregation_observation(told)
+        facts = read_survey(told)
     except ContractError as error:
         failure = str(error)
         assert failure.isprintable() and len(failure) < 500
@@ -227,6 +219,6 @@ def test_nothing_that_a_master_says_reaches_further(changes: t.Sequence[t.Tuple[
 
 def test_what_is_read_again_is_the_same() -> None:
     """A typed answer that was registered, and is read once more, is the same answer."""
-    facts = read_aggregation_observation(HONEST)
-    assert read_aggregation_observation(json.loads(json.dumps(facts))) == facts == HONEST
+    facts = read_survey(HONEST)
+    assert read_survey(json.loads(json.dumps(facts))) == facts == HONEST
     assert f"{PKI}/front-proxy-client.key" in facts["files"]

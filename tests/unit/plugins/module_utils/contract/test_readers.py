@@ -10,15 +10,15 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract import (
-    aggregation_observation,
-    change_request,
-    change_result,
     credentials,
     journal,
     observation,
+    order,
+    outcome,
     prune,
     readers,
     smoke,
+    survey,
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
@@ -32,9 +32,9 @@ JSON = st.recursive(
 )
 READ: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
     "observation": observation.read_observation,
-    "survey": aggregation_observation.read_aggregation_observation,
-    "outcome": change_result.read_change_result,
-    "recovered": change_result.read_recovered,
+    "survey": survey.read_survey,
+    "outcome": outcome.read_outcome,
+    "recovered": outcome.read_recovered,
     "begun": smoke.read_begun,
     "asked": smoke.read_asked,
     "ended": smoke.read_ended,
@@ -65,9 +65,7 @@ def known(reader: t.Any) -> t.Set[str]:
     return set(cells["fields"]) | (known(cells["within"]) if cells["within"] else set())
 
 
-@pytest.mark.parametrize(
-    "module", [credentials, journal, observation, change_request, change_result, prune, smoke, aggregation_observation]
-)
+@pytest.mark.parametrize("module", [credentials, journal, observation, order, outcome, prune, smoke, survey])
 def test_every_record_has_a_reader_for_each_of_its_keys(module: t.Any) -> None:
     """The annotation of a reader says of which type it is: ``Reader[Probe]``."""
     made = {
@@ -111,8 +109,8 @@ def test_json_that_is_too_deep_or_too_large() -> None:
 
 
 def test_an_order_comes_back_as_it_was_written() -> None:
-    file = change_request.NewFile("/x", b"c\n", 0o640, 7, 8, "root", None, "1:2:3:4")
-    given_ = change_request.ChangeRequest(
+    file = order.NewFile("/x", b"c\n", 0o640, 7, 8, "root", None, "1:2:3:4")
+    given_ = order.Order(
         *("/m", "0" * 64, "text"),
         (file,),
         *(None, "/c", "/k"),
@@ -120,11 +118,9 @@ def test_an_order_comes_back_as_it_was_written() -> None:
         *("U", "G", "p", "c"),
         *(1.0, 2.0),
     )
-    assert change_request.read_change_request(change_request.write_change_request(given_)) == given_
+    assert order.read_order(order.write_order(given_)) == given_
     with pytest.raises(ContractError, match="bundle is missing"):
-        change_request.read_change_request(
-            json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None})
-        )
+        order.read_order(json.dumps({"manifest": "/m", "manifest_seen": "0" * 64, "manifest_text": None}))
 
 
 def test_a_refusal_does_not_quote_a_secret() -> None:

@@ -62,20 +62,20 @@ def use(text: str) -> None:
     defines_same_pod(text, POD)
     try:
         pod = read_pod(text)
-    except ManifestError as error:
-        assert str(error).startswith(("the manifest ", "the manifest, container "))
+    except ManifestError as exc:
+        assert str(exc).startswith(("the manifest ", "the manifest, container "))
         with pytest.raises(ManifestError):
             edit(text, CHANGES)
         return
     for folder in ("/srv", "/etc/kubernetes/pki"):
         try:
             host_path(pod, folder)
-        except ManifestError as error:
-            assert str(error).startswith(("the manifest ", "the manifest, container "))
+        except ManifestError as exc:
+            assert str(exc).startswith(("the manifest ", "the manifest, container "))
     try:
         result = edit(text, CHANGES)
-    except ManifestError as error:
-        assert str(error).startswith(("the manifest ", "the manifest, container "))
+    except ManifestError as exc:
+        assert str(exc).startswith(("the manifest ", "the manifest, container "))
         return
     edited = read_pod(result)
     for name, value in CHANGES.flags.items():
@@ -102,8 +102,8 @@ def test_text_of_yaml_characters(text: str) -> None:
 def test_any_bytes(data: bytes) -> None:
     try:
         text = decode(data, "the file")
-    except ManifestError as error:
-        assert str(error).startswith("the file ")
+    except ManifestError as exc:
+        assert str(exc).startswith("the file ")
         return
     assert text.encode("utf-8") == data
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._command_line import BOOLEAN_FLAGS
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import BOOLEAN_FLAGS
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.misread import misread
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import read_pod

@@ -11,12 +11,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    ChangeRequest,
-    NewFile,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, readiness
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, serving
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import list_processes
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
@@ -40,11 +37,9 @@ class Live(t.NamedTuple):
     server: machine.Server
     kubelet: machine.Kubelet
 
-    def request(
-        self, made: support.Generation | None, text: str | None, wait: float = 20.0, **more: t.Any
-    ) -> ChangeRequest:
+    def order(self, made: support.Generation | None, text: str | None, wait: float = 20.0, **more: t.Any) -> Order:
         """An order that is waited for."""
-        return self.sandbox.request(made, text, wait=wait, **{"flags": FLAGS, **more})
+        return self.sandbox.order(made, text, wait=wait, **{"flags": FLAGS, **more})
 
     @property
     def running(self) -> t.Tuple[str, ...]:
@@ -57,7 +52,7 @@ class Live(t.NamedTuple):
 def lively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Live]:
     """Such a machine."""
     sandbox = support.old_master(tmp_path / "root", OLD)
-    sandbox.host_paths = machine.LivePlaces(str(sandbox.root))
+    sandbox.places = machine.LivePlaces(str(sandbox.root))
     sandbox.lay(support.MANIFEST, BEFORE, 0o600)
     server = machine.Server(NEW, OLD)
     machine.only_marked(monkeypatch, str(tmp_path))
@@ -73,19 +68,19 @@ def check_old(live: Live, state: support.State) -> None:
     """All is as it was, and runs."""
     assert live.sandbox.state() == state
     assert "--profiling=false" in live.running
-    assert not os.path.exists(live.sandbox.host_paths.pending)
+    assert not os.path.exists(live.sandbox.places.pending)
     assert live.sandbox.holders_of(OLD.key) == [support.KEY] and live.sandbox.holders_of(NEW.key) == []
 
 
 def cut_off(live: Live, text: str, **more: t.Any) -> None:
     """Leave a change behind as if its process was killed while it waited."""
-    request = live.request(NEW, text, **more)
-    prepare(live.sandbox.host_paths)
-    staged = live.sandbox.stage(*request.files, NewFile(support.MANIFEST, text.encode(), 0o600))
+    order = live.order(NEW, text, **more)
+    prepare(live.sandbox.places)
+    staged = live.sandbox.stage(*order.files, NewFile(support.MANIFEST, text.encode(), 0o600))
     Backup.begin(
-        live.sandbox.host_paths,
+        live.sandbox.places,
         staged=staged,
-        manifest=live.sandbox.host_paths.real(support.MANIFEST),
-        note=change_module._note(request, text, readiness.running(BEFORE, live.sandbox.host_paths)),
+        manifest=live.sandbox.places.real(support.MANIFEST),
+        note=change_module._note(order, text, serving.running(BEFORE, live.sandbox.places)),
     )
-    install.put_in_place(staged)
+    install.put_all(staged)

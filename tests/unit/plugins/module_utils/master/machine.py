@@ -21,15 +21,15 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observe_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import readiness
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import serving
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import Process
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 HOOK = "[+]poststarthook/aggregator-reload-proxy-client-cert ok\n"
 
 
-class LivePlaces(HostPaths):
+class LivePlaces(Places):
     """A folder that counts as the machine itself."""
 
     live = True  # type: ignore[assignment]
@@ -272,8 +272,8 @@ def only_marked(monkeypatch: pytest.MonkeyPatch, marker: str) -> None:
     def list_marked() -> t.List[Process]:
         return [one for one in process_module.list_processes() if f"--marker={marker}" in one.argv]
 
-    for module in (observe_module, readiness):
+    for module in (observe_module, serving):
         monkeypatch.setattr(module, "list_processes", list_marked)
-    monkeypatch.setattr(readiness, "_PAUSE", 0.02)
-    monkeypatch.setattr(readiness, "_SETTLED", 0.1)
-    monkeypatch.setattr(readiness, "_UNTOLD", 0.2)
+    monkeypatch.setattr(serving, "_PAUSE", 0.02)
+    monkeypatch.setattr(serving, "_SETTLED", 0.1)
+    monkeypatch.setattr(serving, "_UNTOLD", 0.2)

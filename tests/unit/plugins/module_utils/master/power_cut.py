@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
 __all__ = ["can_run", "lines"]
@@ -90,7 +90,7 @@ def main(folder: Path, old: support.Generation, new: support.Generation) -> None
         real(source, target)
 
     os.replace = replace  # type: ignore[assignment]
-    change(sandbox.request(new), sandbox.host_paths)
+    change(sandbox.order(new), sandbox.places)
     look("end")
 
 

@@ -14,18 +14,15 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import (
-    ChangeRequest,
-    NewFile,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.journal import ChangeNote
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile, Order
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import (
     checksum,
     describe_file,
     loads_together,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 PKI = "/etc/kubernetes/pki"
@@ -127,11 +124,11 @@ class Sandbox:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
-        self.host_paths = HostPaths(str(folder))
+        self.places = Places(str(folder))
 
     def path(self, path: str) -> Path:
         """The place here of a path on the master."""
-        return Path(self.host_paths.real(path))
+        return Path(self.places.real(path))
 
     def lay(self, path: str, content: bytes | str, mode: int = 0o644) -> Path:
         """Put a file there."""
@@ -149,14 +146,14 @@ class Sandbox:
 
     def seen(self, path: str) -> str | None:
         """The stamp of a file."""
-        stamp: str | None = describe_file(self.host_paths.real(path)).get("stamp")
+        stamp: str | None = describe_file(self.places.real(path)).get("stamp")
         return stamp
 
     def file(self, path: str, content: bytes, mode: int = 0o644) -> NewFile:
         """An order to write a file that is as it was just seen."""
         return NewFile(path, content, mode, seen=self.seen(path))
 
-    def request(self, made: Generation | None = None, text: str | None = NEW_TEXT, **changes: t.Any) -> ChangeRequest:
+    def order(self, made: Generation | None = None, text: str | None = NEW_TEXT, **changes: t.Any) -> Order:
         """An order to put a CA, a pair and a manifest there."""
         files: t.Tuple[NewFile, ...] = ()
         if made is not None:
@@ -182,11 +179,11 @@ class Sandbox:
             "lock_timeout": 5.0,
         }
         values.update(changes)
-        return ChangeRequest(**values)
+        return Order(**values)
 
     def stage(self, *files: NewFile) -> t.List[install.Staged]:
         """Stage files that are named as on the master."""
-        return [install.stage(file._replace(path=self.host_paths.real(file.path))) for file in files]
+        return [install.stage(file._replace(path=self.places.real(file.path))) for file in files]
 
     def state(self) -> State:
         """The four files with their modes."""
@@ -220,7 +217,7 @@ class Sandbox:
     @property
     def backups(self) -> list[Path]:
         """The folders of ended changes, the oldest first."""
-        folder = Path(self.host_paths.backups)
+        folder = Path(self.places.backups)
         return sorted(path for path in folder.iterdir() if path.name[:1].isdigit()) if folder.exists() else []
 
 

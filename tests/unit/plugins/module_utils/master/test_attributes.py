@@ -13,11 +13,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import attributes, install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.attributes import ACL, acl_to_keep
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.attributes import ACL, carried_list
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
@@ -76,22 +76,22 @@ class TestLists:
     def test_the_same_mode_keeps_all(self) -> None:
         for own_group in (0, 0o4):
             before = named(own_group=own_group)
-            assert acl_to_keep(before, 0o640, same_group=True) == before
+            assert carried_list(before, 0o640, same_group=True) == before
 
     def test_a_narrow_mode_bounds_all(self) -> None:
-        after = acl_to_keep(named(own_group=0o4), 0o600, same_group=True)
+        after = carried_list(named(own_group=0o4), 0o600, same_group=True)
         assert after is not None
         assert {who: bits for who, bits in allowed(after).items() if bits} == {(USER_OBJ, NOBODY): 0o6}
 
     def test_a_wider_mode_gives_nobody_more_than_before(self) -> None:
         """The mask hid what the list names: a wider one must not bring it to light."""
-        after = acl_to_keep(named(mask=0), 0o640, same_group=True)
+        after = carried_list(named(mask=0), 0o640, same_group=True)
         assert after is not None
         assert allowed(after)[USER, KAS] == 0 and allowed(after)[GROUP, WATCH] == 0
         assert allowed(after)[GROUP_OBJ, NOBODY] == 0o4  # that is what was ordered
 
     def test_another_group_gets_what_is_ordered(self) -> None:
-        after = acl_to_keep(named(), 0o640, same_group=False)
+        after = carried_list(named(), 0o640, same_group=False)
         assert after is not None and allowed(after)[GROUP_OBJ, NOBODY] == 0o4
         assert allowed(after)[USER, KAS] == 0o4
 
@@ -101,7 +101,7 @@ class TestLists:
     def test_never_more_than_before_or_ordered(self, mode: int, mask: int, same_group: bool) -> None:
         for bits in range(8):
             before = named(user=bits, group=bits ^ 0o5, own_group=bits ^ 0o3, mask=mask, other=0o7)
-            after = acl_to_keep(before, mode, same_group=same_group)
+            after = carried_list(before, mode, same_group=same_group)
             assert after is not None
             was, now = allowed(before), allowed(after)
             for who in ((USER, KAS), (GROUP, WATCH)):
@@ -111,7 +111,7 @@ class TestLists:
 
     @pytest.mark.parametrize("raw", [b"", b"\2\0\0", struct.pack("<I", 3), acl() + b"x", b"\0" * 12])
     def test_a_form_that_is_not_known(self, raw: bytes) -> None:
-        assert acl_to_keep(raw, 0o640, same_group=True) is None
+        assert carried_list(raw, 0o640, same_group=True) is None
 
 
 @pytest.fixture
@@ -129,27 +129,25 @@ class TestFiles:
             os.setxattr(str(path), "user.owner", b"team-a")
             os.setxattr(str(path), ACL, named())
         before = {path: read_acl(path) for path in (key, manifest)}
-        request = master.request(NEW)
-        request = request._replace(
-            files=tuple(f._replace(mode=0o640) if f.path == support.KEY else f for f in request.files)
-        )
-        change(request, master.host_paths)
+        order = master.order(NEW)
+        order = order._replace(files=tuple(f._replace(mode=0o640) if f.path == support.KEY else f for f in order.files))
+        change(order, master.places)
         assert key.read_bytes() == NEW.key and manifest.read_text() == support.NEW_TEXT
         for path in (key, manifest):
             assert os.getxattr(str(path), "user.owner") == b"team-a" and read_acl(path) == before[path]
             assert stat.S_IMODE(path.stat().st_mode) == 0o640
         # and a second run finds nothing to do
-        assert not change(master.request(None, None), master.host_paths)["changed"]
+        assert not change(master.order(None, None), master.places)["changed"]
 
     def test_going_back_keeps_them_too(self, master: support.Sandbox) -> None:
         key = master.path(support.KEY)
         os.setxattr(str(key), "user.owner", b"team-a")
         os.setxattr(str(key), ACL, named(user=0o6, own_group=0o4, mask=0o6))
         before = read_acl(key)
-        prepare(master.host_paths)
+        prepare(master.places)
         staged = master.stage(master.file(support.KEY, NEW.key, 0o600))
-        backup = Backup.begin(master.host_paths, staged=staged, manifest=None, note=support.note())
-        install.put_in_place(staged)
+        backup = Backup.begin(master.places, staged=staged, manifest=None, note=support.note())
+        install.put_all(staged)
         assert read_acl(key) != before
         backup.restore_files()
         assert read_acl(key) == before and os.getxattr(str(key), "user.owner") == b"team-a"
@@ -159,7 +157,7 @@ class TestFiles:
         key = master.path(support.KEY)
         os.setxattr(str(key), ACL, named())
         key.chmod(0o600)  # the mask is empty now
-        install.put_in_place(master.stage(master.file(support.KEY, NEW.key, 0o640)))
+        install.put_all(master.stage(master.file(support.KEY, NEW.key, 0o640)))
         assert allowed(os.getxattr(str(key), ACL))[USER, KAS] == 0
         if os.geteuid() == 0:
             assert not may_read(key, KAS) and not may_read(key, BOB, WATCH)
@@ -168,7 +166,7 @@ class TestFiles:
     def test_who_could_read_still_can(self, master: support.Sandbox) -> None:
         key = master.path(support.KEY)
         os.setxattr(str(key), ACL, named())
-        install.put_in_place(master.stage(master.file(support.KEY, NEW.key, 0o640)))
+        install.put_all(master.stage(master.file(support.KEY, NEW.key, 0o640)))
         if os.geteuid() == 0:
             assert may_read(key, KAS) and may_read(key, BOB, WATCH) and not may_read(key, BOB)
         assert allowed(os.getxattr(str(key), ACL))[USER, KAS] == 0o4
@@ -182,7 +180,7 @@ class TestFiles:
         os.setxattr(str(key.parent), "system.posix_acl_default", named(own_group=0o4))
         (key.parent / "inherits").touch(0o660)
         assert read_acl(key.parent / "inherits")
-        install.put_in_place(master.stage(master.file(support.KEY, NEW.key, 0o640)))
+        install.put_all(master.stage(master.file(support.KEY, NEW.key, 0o640)))
         with pytest.raises(OSError, match="No data available") as error:
             os.getxattr(str(key), ACL)
         assert error.value.errno == errno.ENODATA

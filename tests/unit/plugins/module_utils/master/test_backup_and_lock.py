@@ -15,11 +15,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import backup as backups
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install, lock
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, read_pending
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
@@ -34,13 +34,13 @@ def master(tmp_path: Path) -> support.Sandbox:
 
 
 def begin(master: support.Sandbox, *paths: str) -> Backup:
-    backups.prepare(master.host_paths)
+    backups.prepare(master.places)
     new = dict(zip(PATHS, (NEW.bundle, NEW.key, NEW.certificate)))
     named = [NewFile(path, new.get(path, b""), 0o600) for path in paths or PATHS]
     staged = master.stage(*named, NewFile(support.MANIFEST, support.NEW_TEXT.encode(), 0o600))
     try:
         return Backup.begin(
-            master.host_paths, staged=staged, manifest=master.host_paths.real(support.MANIFEST), note=support.note()
+            master.places, staged=staged, manifest=master.places.real(support.MANIFEST), note=support.note()
         )
     finally:
         install.discard(staged)
@@ -55,22 +55,22 @@ class TestBackup:
             begin(master)
         finally:
             os.umask(before)
-        pending = Path(master.host_paths.pending)
-        assert stat.S_IMODE(Path(master.host_paths.backups).stat().st_mode) == 0o700
+        pending = Path(master.places.pending)
+        assert stat.S_IMODE(Path(master.places.backups).stat().st_mode) == 0o700
         assert stat.S_IMODE(pending.stat().st_mode) == 0o700
         assert {stat.S_IMODE(path.stat().st_mode) for path in pending.iterdir()} == {0o600}
-        journal = read_pending(master.host_paths)
+        journal = read_pending(master.places)
         assert journal is not None and journal["state"] == "applying"
-        assert [entry["path"] for entry in journal["files"]] == [master.host_paths.real(path) for path in PATHS]
+        assert [entry["path"] for entry in journal["files"]] == [master.places.real(path) for path in PATHS]
         assert journal["manifest"]["mode"] == 0o600
         assert (pending / journal["manifest"]["copy"]).read_text() == support.OLD_TEXT
         assert support.secret_of(OLD.key) not in json.dumps(journal)
         assert journal["files"][1]["checksum"] is None and journal["files"][1]["secret"] is True
 
     def test_an_open_folder_is_closed(self, master: support.Sandbox) -> None:
-        Path(master.host_paths.backups).mkdir(mode=0o755)
-        backups.prepare(master.host_paths)
-        assert stat.S_IMODE(Path(master.host_paths.backups).stat().st_mode) == 0o700
+        Path(master.places.backups).mkdir(mode=0o755)
+        backups.prepare(master.places)
+        assert stat.S_IMODE(Path(master.places.backups).stat().st_mode) == 0o700
 
     def test_restore_gives_all_back(self, master: support.Sandbox) -> None:
         master.path(support.CERTIFICATE).chmod(0o640)
@@ -106,7 +106,7 @@ class TestBackup:
         backup = begin(master)
         assert len(master.holders_of(OLD.key)) == 3
         kept = Path(backup.close("done"))
-        assert kept.parent == Path(master.host_paths.backups) and not Path(master.host_paths.pending).exists()
+        assert kept.parent == Path(master.places.backups) and not Path(master.places.pending).exists()
         assert master.holders_of(OLD.key) == [support.KEY]
         assert json.loads((kept / "journal.json").read_text())["state"] == "done"
         contents = [path.read_bytes() for path in kept.iterdir()]
@@ -142,7 +142,7 @@ class TestBackup:
         backup = begin(master)
         live = master.path(support.BUNDLE)
         live.unlink()
-        os.link(os.path.join(master.host_paths.pending, "0-front-proxy-ca.crt"), str(live))
+        os.link(os.path.join(master.places.pending, "0-front-proxy-ca.crt"), str(live))
         backup.close("rolled back")
         assert live.stat().st_nlink == 1 and live.read_bytes() == OLD.bundle
 
@@ -150,7 +150,7 @@ class TestBackup:
     def test_what_cannot_be_saved(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch, there: str) -> None:
         place = master.path(support.BUNDLE)
         if there == "huge":
-            for module in ("file_facts", "backup"):
+            for module in ("files", "backup"):
                 name = f"{backups.__name__.rpartition('.')[0]}.{module}"
                 monkeypatch.setattr(__import__(name, fromlist=["LIMIT"]), "LIMIT", 100)
         else:
@@ -158,7 +158,7 @@ class TestBackup:
             place.mkdir() if there == "folder" else os.mkfifo(str(place))
         with pytest.raises(MasterError, match=r"^Cannot save the old state in .*: .*; mend that and run again\.$"):
             begin(master)
-        assert os.listdir(master.host_paths.backups) == []
+        assert os.listdir(master.places.backups) == []
 
     def test_no_space(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*dummy: t.Any) -> None:
@@ -168,25 +168,25 @@ class TestBackup:
         with pytest.raises(MasterError, match=r"No space left on device; free some space there and run again\.$"):
             begin(master)
         monkeypatch.undo()
-        assert os.listdir(master.host_paths.backups) == []
+        assert os.listdir(master.places.backups) == []
 
     def test_prepare_says_what_is_wrong(self, master: support.Sandbox) -> None:
-        Path(master.host_paths.backups).write_text("a file")
+        Path(master.places.backups).write_text("a file")
         with pytest.raises(MasterError, match=r"^Cannot make the folder .*/front-proxy-backup: File exists; mend that"):
-            backups.prepare(master.host_paths)
+            backups.prepare(master.places)
 
     @pytest.mark.parametrize("state", ["done", "rolled back", "applying", "rolling back"])
     def test_a_change_whose_notes_were_not_put_away(self, master: support.Sandbox, state: str) -> None:
         """Its copied keys are gone already: going back would leave a mixture, and failed for ever."""
         backup = begin(master)
         backup.journal["state"] = state
-        backup._write_journal(master.host_paths.pending)
-        os.unlink(os.path.join(master.host_paths.pending, "1-front-proxy-client.key"))
+        backup._write_journal(master.places.pending)
+        os.unlink(os.path.join(master.places.pending, "1-front-proxy-client.key"))
         master.lay_pair(NEW)
         before = master.state()
-        done = recover(master.host_paths, 1)
+        done = recover(master.places, 1)
         assert done["recovered"] == "ended" and not done.get("failed")
-        assert master.state() == before and not os.path.exists(master.host_paths.pending)
+        assert master.state() == before and not os.path.exists(master.places.pending)
         assert json.loads((master.backups[0] / "journal.json").read_text())["state"] == state
 
     def test_the_journal_says_the_end_before_keys_go(
@@ -196,7 +196,7 @@ class TestBackup:
         seen = []
 
         def forget(dummy: str, **dummies: bool) -> None:
-            journal = read_pending(master.host_paths)
+            journal = read_pending(master.places)
             seen.append(journal and journal["state"])
 
         monkeypatch.setattr(Backup, "_forget", staticmethod(forget))
@@ -211,27 +211,27 @@ class TestUnreadable:
     def test_it_is_put_aside(self, master: support.Sandbox, journal: str | None) -> None:
         for number in range(2):
             begin(master)
-            place = Path(master.host_paths.pending, "journal.json")
+            place = Path(master.places.pending, "journal.json")
             place.unlink()
             if journal is not None:
                 place.write_bytes(journal.encode("utf-8", "surrogateescape"))
-            assert read_pending(master.host_paths) is None
+            assert read_pending(master.places) is None
             if number:
-                assert recover(master.host_paths, 1) == {
+                assert recover(master.places, 1) == {
                     "changed": False,
                     "recovered": "ended",
                     "msg": "No change was pending.",
                 }
             else:
-                assert change(master.request(NEW), master.host_paths)["changed"]
+                assert change(master.order(NEW), master.places)["changed"]
                 assert master.path(support.KEY).read_bytes() == NEW.key
-        names = sorted(name for name in os.listdir(master.host_paths.backups) if name.startswith("pending"))
+        names = sorted(name for name in os.listdir(master.places.backups) if name.startswith("pending"))
         assert names == ["pending.unreadable", "pending.unreadable-1"]
         assert master.holders_of(OLD.key) == [] and master.holders_of(NEW.key) == [support.KEY]
 
     def test_nothing_pending(self, master: support.Sandbox) -> None:
-        assert recover(master.host_paths, 1)["recovered"] == "ended"
-        assert os.listdir(master.host_paths.backups) == ["lock"]
+        assert recover(master.places, 1)["recovered"] == "ended"
+        assert os.listdir(master.places.backups) == ["lock"]
 
 
 def hold_in_child(master: support.Sandbox) -> int:
@@ -240,7 +240,7 @@ def hold_in_child(master: support.Sandbox) -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            with lock.exclusive(master.host_paths, 5):
+            with lock.exclusive(master.places, 5):
                 os.write(mine, b"x")
                 time.sleep(60)
         finally:
@@ -256,34 +256,34 @@ class TestLock:
 
     def test_two_processes(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lock, "_PAUSE", 0.01)
-        backups.prepare(master.host_paths)
+        backups.prepare(master.places)
         pid = hold_in_child(master)
         busy = (
             rf"^Another run has been changing this master \(.*/lock is locked by process {pid} since .*Z\) for the 0 s "
             r"that were waited; let it end, then run again\.$"
         )
         try:
-            with pytest.raises(MasterError, match=busy), lock.exclusive(master.host_paths, 0.1):
+            with pytest.raises(MasterError, match=busy), lock.exclusive(master.places, 0.1):
                 pass
             with pytest.raises(MasterError, match=busy):
-                lock.wait_until_free(master.host_paths, 0.1)
+                lock.wait_until_free(master.places, 0.1)
             before = master.state()
-            request = master.request(NEW, lock_timeout=0.1)
+            order = master.order(NEW, lock_timeout=0.1)
             with pytest.raises(MasterError, match=busy):
-                change(request, master.host_paths)
+                change(order, master.places)
             assert master.state() == before
             os.kill(pid, signal.SIGKILL)
         finally:
             os.waitpid(pid, 0)
         # the kernel gave it back
-        with lock.exclusive(master.host_paths, 0):
+        with lock.exclusive(master.places, 0):
             pass
-        lock.wait_until_free(master.host_paths, 0)
-        assert stat.S_IMODE(os.stat(master.host_paths.lock).st_mode) == 0o600
+        lock.wait_until_free(master.places, 0)
+        assert stat.S_IMODE(os.stat(master.places.lock).st_mode) == 0o600
 
     def test_it_waits_until_the_other_ends(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lock, "_PAUSE", 0.01)
-        backups.prepare(master.host_paths)
+        backups.prepare(master.places)
         pid = hold_in_child(master)
         waits = []
 
@@ -294,49 +294,49 @@ class TestLock:
                 os.waitpid(pid, 0)
 
         monkeypatch.setattr(lock.time, "sleep", sleep)
-        with lock.exclusive(master.host_paths, 60):
+        with lock.exclusive(master.places, 60):
             assert len(waits) >= 3
 
     def test_looking_writes_nothing(self, master: support.Sandbox) -> None:
         before = master.everything()
-        lock.wait_until_free(master.host_paths, 0)
+        lock.wait_until_free(master.places, 0)
         assert master.everything() == before
 
     def test_lookers_do_not_hinder_each_other(self, master: support.Sandbox) -> None:
-        backups.prepare(master.host_paths)
-        with lock.exclusive(master.host_paths, 0):
+        backups.prepare(master.places)
+        with lock.exclusive(master.places, 0):
             pass
-        descriptor = os.open(master.host_paths.lock, os.O_RDONLY)
+        descriptor = os.open(master.places.lock, os.O_RDONLY)
         lock.fcntl.flock(descriptor, lock.fcntl.LOCK_SH)
-        lock.wait_until_free(master.host_paths, 0)
-        with pytest.raises(MasterError), lock.exclusive(master.host_paths, 0):
+        lock.wait_until_free(master.places, 0)
+        with pytest.raises(MasterError), lock.exclusive(master.places, 0):
             pass
         os.close(descriptor)
 
     @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.ELOOP])
     def test_no_lock_can_be_made(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
-        backups.prepare(master.host_paths)
+        backups.prepare(master.places)
 
         def fail(*dummy: t.Any) -> int:
             raise OSError(error, os.strerror(error))
 
         monkeypatch.setattr(os, "open", fail)
         with pytest.raises(MasterError, match=r"^Cannot lock .*/lock: .*; .*run (again|with become, as root)\.$"):
-            lock.exclusive(master.host_paths, 0).__enter__()
+            lock.exclusive(master.places, 0).__enter__()
 
     def test_a_link_is_not_followed(self, master: support.Sandbox, tmp_path: Path) -> None:
-        backups.prepare(master.host_paths)
-        os.symlink(str(tmp_path / "elsewhere"), master.host_paths.lock)
-        with pytest.raises(MasterError, match=r"^Cannot lock "), lock.exclusive(master.host_paths, 0):
+        backups.prepare(master.places)
+        os.symlink(str(tmp_path / "elsewhere"), master.places.lock)
+        with pytest.raises(MasterError, match=r"^Cannot lock "), lock.exclusive(master.places, 0):
             pass
         assert not (tmp_path / "elsewhere").exists()
 
     def test_a_full_disk_does_not_matter(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-        backups.prepare(master.host_paths)
+        backups.prepare(master.places)
 
         def fail(*dummy: t.Any) -> int:
             raise OSError(errno.ENOSPC, "no space")
 
         monkeypatch.setattr(os, "pwrite", fail)
-        with lock.exclusive(master.host_paths, 0):
+        with lock.exclusive(master.places, 0):
             pass

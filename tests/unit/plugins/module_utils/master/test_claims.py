@@ -10,13 +10,11 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    ApiService,
-)
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import claims, cluster_state
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import ApiService
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import around, claims
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import ApiUser
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.endpoints import endpoints_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.replicas import ask_replicas
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 
@@ -168,12 +166,12 @@ def test_each_endpoint_is_asked_as_kube_apiserver_asks(tmp_path: t.Any) -> None:
     server = machine.Server(made)
     for end, content in (("crt", made.certificate), ("key", made.key)):
         (tmp_path / f"pair.{end}").write_bytes(content)
-    api_user = ApiUser("x", str(tmp_path / "pair.crt"), str(tmp_path / "pair.key"), headers={"X-Remote-User": "x"})
+    login = Login("x", str(tmp_path / "pair.crt"), str(tmp_path / "pair.key"), headers={"X-Remote-User": "x"})
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # and nobody listens
         ports = (server.port, held.getsockname()[1])
         slices = [{"endpoints": [{"addresses": ["127.0.0.1"]}], "ports": [{"port": port}]} for port in ports]
-        well, ill = ask_replicas(PORTS, slices, EACH, api_user)
+        well, ill = ask_replicas(PORTS, slices, EACH, login)
     server.close()
     assert server.asked == [("/apis/a.b/v1", "x")]
     assert well["status"] == 200 and well["error"] is None
@@ -184,8 +182,8 @@ def test_nobody_elses_credentials_are_shown_to_endpoints() -> None:
     slices = [{"endpoints": [{"addresses": ["127.0.0.1"]}], "ports": [{"port": 1}]}]
     assert ask_replicas(PORTS, slices, EACH, None) == []
     # the Service has no such port
-    assert ask_replicas({"ports": []}, slices, EACH, ApiUser("x")) == []
-    gone = ApiUser("x", "/none/crt", "/none/key")
+    assert ask_replicas({"ports": []}, slices, EACH, Login("x")) == []
+    gone = Login("x", "/none/crt", "/none/key")
     (found,) = ask_replicas(PORTS, slices, EACH, gone)
     assert found["error"] == "the pair does not load (FileNotFoundError)" and found["status"] is None
     many = [{"endpoints": [{"addresses": [f"127.0.0.{number}"]} for number in range(1, 99)], "ports": [{"port": 1}]}]
@@ -212,11 +210,11 @@ def test_nobody_elses_credentials_are_shown_to_endpoints() -> None:
 def test_the_version_of_kubeadms_configuration(text: t.Optional[str], version: t.Optional[str]) -> None:
     path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
     data = {} if text is None else {"ClusterConfiguration": text}
-    assert cluster_state.read_kubeadm_config(answers({path: {"data": data}})) == version
+    assert around.read_kubeadm_config(answers({path: {"data": data}})) == version
 
 
 def test_a_cluster_without_kubeadm() -> None:
-    assert cluster_state.read_kubeadm_config(answers({})) is None
+    assert around.read_kubeadm_config(answers({})) is None
 
 
 def test_namespaces_that_do_not_end() -> None:
@@ -233,11 +231,11 @@ def test_namespaces_that_do_not_end() -> None:
         namespace("c", "NamespaceContentRemaining", "True"),
         {"metadata": {"name": "d"}},
     ]
-    found = cluster_state.read_stuck(
+    found = around.read_stuck(
         answers({"/api/v1/namespaces?fieldSelector=status.phase%3DTerminating": {"items": items}})
     )
     assert found == [{"namespace": "a", "since": "2026-01-02T03:04:05Z", "message": "Discovery failed"}]
-    assert cluster_state.read_stuck(answers({})) == []
+    assert around.read_stuck(answers({})) == []
 
 
 def test_apis_that_could_not_be_discovered() -> None:
@@ -253,6 +251,6 @@ def test_apis_that_could_not_be_discovered() -> None:
         asked.append(accept)
         return Answer(200, json.dumps({"items": groups}), None)
 
-    assert cluster_state.read_stale(get) == ["a.b/v1"] and "as=APIGroupDiscoveryList" in asked[0]
+    assert around.read_stale(get) == ["a.b/v1"] and "as=APIGroupDiscoveryList" in asked[0]
     # a server before 1.26 tells something else
-    assert cluster_state.read_stale(answers({"/apis": {"kind": "APIGroupList", "groups": []}})) == []
+    assert around.read_stale(answers({"/apis": {"kind": "APIGroupList", "groups": []}})) == []

@@ -13,15 +13,15 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import apply as change_module
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import change as change_module
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import install
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.apply import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import (
     Backup,
     prepare,
     read_pending,
 )
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.change import change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.recovery import recover
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import power_cut, support
@@ -61,10 +61,10 @@ class TestPowerCut:
 
     def test_a_change(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         syncs = Syncs(master, monkeypatch)
-        change(master.request(NEW), master.host_paths)
+        change(master.order(NEW), master.places)
         assert syncs.halves == []
         # each is written down, and the files before the manifest that names them
-        pki, manifests = (os.path.dirname(master.host_paths.real(path)) for path in (support.KEY, support.MANIFEST))
+        pki, manifests = (os.path.dirname(master.places.real(path)) for path in (support.KEY, support.MANIFEST))
         assert pki in syncs.folders and manifests in syncs.folders
         last = len(syncs.folders) - 1
         at = {folder: last - syncs.folders[::-1].index(folder) for folder in (pki, manifests)}
@@ -74,7 +74,7 @@ class TestPowerCut:
         """One that keeps what a power cut leaves, for root; else one that only counts what is written down."""
         if not power_cut.can_run():
             syncs = Syncs(master, monkeypatch)
-            change(master.request(NEW), master.host_paths)
+            change(master.order(NEW), master.places)
             assert syncs.folders and syncs.halves == []
             return
         found = {what: rest for what, *rest in power_cut.lines(tmp_path, OLD, NEW)}
@@ -95,7 +95,7 @@ class TestPowerCut:
         monkeypatch.setattr(install, "rename", rename)
         syncs = Syncs(master, monkeypatch)
         with pytest.raises(MasterError, match=r"^No\. The old state is back\.$"):
-            change(master.request(NEW), master.host_paths)
+            change(master.order(NEW), master.places)
         assert master.state() == state and syncs.halves == []
 
     def test_nothing_is_renamed_before_the_notes_are_on_the_disk(
@@ -107,36 +107,36 @@ class TestPowerCut:
 
         def rename(staged: install.Staged) -> None:
             if "front-proxy-backup" not in staged.path:
-                seen.append((staged.path, syncs.folders[-1] == master.host_paths.backups))
+                seen.append((staged.path, syncs.folders[-1] == master.places.backups))
             real(staged)
 
         monkeypatch.setattr(install, "rename", rename)
-        change(master.request(NEW), master.host_paths)
-        assert len(seen) == 4 and seen[0][1] and read_pending(master.host_paths) is None
+        change(master.order(NEW), master.places)
+        assert len(seen) == 4 and seen[0][1] and read_pending(master.places) is None
 
 
 def cut_off(master: support.Sandbox, *, renamed: int, text: str | None = None, back: bool = False) -> None:
     """Leave a change of all files behind, killed when so many of them had been renamed."""
-    request = master.request(NEW, text, client_ca=CLIENT_CA)
-    prepare(master.host_paths)
-    files = [*request.files, *([NewFile(support.MANIFEST, text.encode(), 0o600)] if text else [])]
+    order = master.order(NEW, text, client_ca=CLIENT_CA)
+    prepare(master.places)
+    files = [*order.files, *([NewFile(support.MANIFEST, text.encode(), 0o600)] if text else [])]
     staged = master.stage(*files)
     backup = Backup.begin(
-        master.host_paths,
+        master.places,
         staged=staged,
-        manifest=master.host_paths.real(support.MANIFEST) if text else None,
+        manifest=master.places.real(support.MANIFEST) if text else None,
         note=change_module._note(
-            request, text or support.OLD_TEXT, None, change_module._known_client_ca(request, master.host_paths)
+            order, text or support.OLD_TEXT, None, change_module._known_client_ca(order, master.places)
         ),
     )
-    install.put_in_place(staged[:renamed])
+    install.put_all(staged[:renamed])
     if back:
         backup.note_rolling_back(None)
 
 
 def make_it_of_release_0_1(master: support.Sandbox) -> None:
     """Write the notes as release 0.1 of this collection did, which kept nothing beside the files."""
-    place = Path(master.host_paths.pending, "journal.json")
+    place = Path(master.places.pending, "journal.json")
     status = place.stat()
     journal = json.loads(place.read_text())
     for name in ("client_ca", "old_process", "new_process"):
@@ -145,8 +145,8 @@ def make_it_of_release_0_1(master: support.Sandbox) -> None:
         entry.pop("new", None)
     place.write_text(json.dumps(journal))
     os.utime(str(place), ns=(status.st_atime_ns, status.st_mtime_ns))
-    Path(master.host_paths.pending, "beside").unlink()
-    install.discard_kept(master.host_paths.real(path) for path in (support.MANIFEST, *PATHS))
+    Path(master.places.pending, "beside").unlink()
+    install.discard_kept(master.places.real(path) for path in (support.MANIFEST, *PATHS))
 
 
 PATHS = (support.BUNDLE, support.KEY, support.CERTIFICATE)
@@ -155,7 +155,7 @@ AGES = pytest.mark.parametrize("age", ["new", "0.1"])
 
 def check_nothing_put_back(master: support.Sandbox, before: t.Dict[str, bytes], words: str) -> None:
     """The notes are put aside; what is there is as it was, and no copy of a key is left."""
-    done = recover(master.host_paths, 1)
+    done = recover(master.places, 1)
     assert done["recovered"] == "ended" and done["changed"] and not done.get("failed")
     start = "Put aside the notes of a change that began at "
     assert done["msg"].startswith(start) and f"and put nothing back, because {words}" in done["msg"], done["msg"]
@@ -166,11 +166,11 @@ def check_nothing_put_back(master: support.Sandbox, before: t.Dict[str, bytes], 
     }
     after = {path: content for path, content in master.everything().items() if "front-proxy-backup" not in path}
     assert after == wanted
-    assert not os.path.exists(master.host_paths.pending)
+    assert not os.path.exists(master.places.pending)
     assert json.loads((master.backups[-1] / "journal.json").read_text())["state"] == "put aside"
     for made in (OLD, NEW, THEIRS):
         assert set(master.holders_of(made.key)) <= {support.KEY}
-    assert recover(master.host_paths, 1)["msg"] == "No change was pending."
+    assert recover(master.places, 1)["msg"] == "No change was pending."
 
 
 class TestOlderThanTheCluster:
@@ -184,7 +184,7 @@ class TestOlderThanTheCluster:
         master.lay(CLIENT_CA, THEIRS.certificate)
         before = master.everything()
         check_nothing_put_back(
-            master, before, f"the client CA {master.host_paths.real(CLIENT_CA)} is another one since, as after kubeadm"
+            master, before, f"the client CA {master.places.real(CLIENT_CA)} is another one since, as after kubeadm"
         )
 
     @pytest.mark.parametrize("back", [False, True])
@@ -192,7 +192,7 @@ class TestOlderThanTheCluster:
         cut_off(master, renamed=2, back=back)
         master.path(CLIENT_CA).unlink()
         before = master.everything()
-        check_nothing_put_back(master, before, f"the client CA {master.host_paths.real(CLIENT_CA)} is gone since")
+        check_nothing_put_back(master, before, f"the client CA {master.places.real(CLIENT_CA)} is gone since")
 
     @AGES
     @pytest.mark.parametrize("back", [False, True])
@@ -212,7 +212,7 @@ class TestOlderThanTheCluster:
             later = place.stat().st_mtime_ns + 10**9  # a file system's clock may be as coarse as that
             os.utime(str(place), ns=(later, later))
         before = master.everything()
-        check_nothing_put_back(master, before, f"{master.host_paths.real(which[0])} was changed by another hand since")
+        check_nothing_put_back(master, before, f"{master.places.real(which[0])} was changed by another hand since")
 
     @AGES
     def test_files_that_were_taken_away(self, master: support.Sandbox, age: str) -> None:
@@ -222,7 +222,7 @@ class TestOlderThanTheCluster:
         for path in PATHS:
             master.path(path).unlink()
         before = master.everything()
-        check_nothing_put_back(master, before, f"{master.host_paths.real(support.BUNDLE)} was changed by another hand")
+        check_nothing_put_back(master, before, f"{master.places.real(support.BUNDLE)} was changed by another hand")
 
     def test_a_file_that_came(self, master: support.Sandbox) -> None:
         """Before the change there was none: going back would remove what another hand made since."""
@@ -231,13 +231,13 @@ class TestOlderThanTheCluster:
         master.path(support.BUNDLE).unlink()
         master.lay(support.BUNDLE, THEIRS.bundle)
         before = master.everything()
-        check_nothing_put_back(master, before, f"{master.host_paths.real(support.BUNDLE)} was changed by another hand")
+        check_nothing_put_back(master, before, f"{master.places.real(support.BUNDLE)} was changed by another hand")
 
     def test_the_manifest_was_in_place(self, master: support.Sandbox) -> None:
         cut_off(master, renamed=4, text=support.NEW_TEXT)
         master.lay(CLIENT_CA, THEIRS.certificate)
         before = master.everything()
-        check_nothing_put_back(master, before, f"the client CA {master.host_paths.real(CLIENT_CA)} is another one")
+        check_nothing_put_back(master, before, f"the client CA {master.places.real(CLIENT_CA)} is another one")
 
     @pytest.mark.parametrize("touched", ["mode", "time of another file"])
     def test_what_is_no_other_content_does_not_count(self, master: support.Sandbox, touched: str) -> None:
@@ -247,7 +247,7 @@ class TestOlderThanTheCluster:
             master.path(support.CERTIFICATE).chmod(0o600)
         else:
             os.utime(str(master.path(CLIENT_CA)))
-        done = recover(master.host_paths, 1)
+        done = recover(master.places, 1)
         assert done["recovered"] == "rolled back" and master.pair_loads()
         assert master.state()[support.CERTIFICATE] == (OLD.certificate, 0o644)
 
@@ -267,7 +267,7 @@ class TestFinished:
         if age == "0.1":
             make_it_of_release_0_1(master)
         now = master.state()
-        assert recover(master.host_paths, 1)["recovered"] == how
+        assert recover(master.places, 1)["recovered"] == how
         assert master.state() == (old if how == "rolled back" else now) and master.pair_loads()
         assert [path for path in master.everything() if "/." in path] == []
 
@@ -276,7 +276,7 @@ class TestFinished:
         cut_off(master, renamed=4, text=support.NEW_TEXT)
         if age == "0.1":
             make_it_of_release_0_1(master)
-        assert recover(master.host_paths, 1)["recovered"] == "finished"
+        assert recover(master.places, 1)["recovered"] == "finished"
         assert master.path(support.KEY).read_bytes() == NEW.key and master.holders_of(OLD.key) == []
 
     def test_a_link_comes_back(self, master: support.Sandbox) -> None:
@@ -288,7 +288,7 @@ class TestFinished:
             place.symlink_to(f"store/{place.name}")
         cut_off(master, renamed=2)
         assert not master.path(support.KEY).is_symlink()
-        assert recover(master.host_paths, 1)["recovered"] == "rolled back"
+        assert recover(master.places, 1)["recovered"] == "rolled back"
         for path in (support.KEY, support.CERTIFICATE):
             assert os.readlink(str(master.path(path))) == f"store/{os.path.basename(path)}"
         assert master.pair_loads() and master.path(support.KEY).read_bytes() == OLD.key
@@ -304,7 +304,7 @@ class TestKept:
 
         def rename(staged: install.Staged) -> None:
             for path in (support.MANIFEST, *PATHS):
-                beside = Path(install.kept_beside(master.host_paths.real(path)))
+                beside = Path(install.kept_beside(master.places.real(path)))
                 if beside.exists():
                     kept[path] = beside.read_bytes(), stat.S_IMODE(beside.stat().st_mode)
                     assert beside.name.startswith(".") and beside.stat().st_nlink == 1
@@ -312,14 +312,14 @@ class TestKept:
 
         before = master.state()
         monkeypatch.setattr(install, "rename", rename)
-        change(master.request(NEW), master.host_paths)
+        change(master.order(NEW), master.places)
         assert kept == before
         assert [path for path in master.everything() if "front-proxy-old" in path] == []
 
     def test_a_copy_that_is_another_is_not_used(self, master: support.Sandbox) -> None:
         cut_off(master, renamed=2)
-        Path(install.kept_beside(master.host_paths.real(support.KEY))).write_bytes(THEIRS.key)
-        assert recover(master.host_paths, 1)["recovered"] == "rolled back"
+        Path(install.kept_beside(master.places.real(support.KEY))).write_bytes(THEIRS.key)
+        assert recover(master.places, 1)["recovered"] == "rolled back"
         assert master.path(support.KEY).read_bytes() == OLD.key and master.holders_of(THEIRS.key) == []
 
     def test_a_killed_beginning_leaves_none_for_long(self, master: support.Sandbox) -> None:
@@ -329,16 +329,16 @@ class TestKept:
             real = os.rename
 
             def rename(source: str, target: str) -> None:
-                if target == master.host_paths.pending:
+                if target == master.places.pending:
                     os._exit(9)
                 real(source, target)
 
             os.rename = rename
-            change(master.request(NEW), master.host_paths)
+            change(master.order(NEW), master.places)
 
         assert support.in_child(die) == 9
         assert len(master.holders_of(OLD.key)) == 3
-        change(master.request(None, None, bundle=None, certificate=None, key=None), master.host_paths)
+        change(master.order(None, None, bundle=None, certificate=None, key=None), master.places)
         assert master.holders_of(OLD.key) == [support.KEY]
 
     def test_what_cannot_be_removed_is_emptied(self, master: support.Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,5 +352,5 @@ class TestKept:
 
         monkeypatch.setattr(os, "unlink", unlink)
         with contextlib.suppress(MasterError):
-            recover(master.host_paths, 1)
+            recover(master.places, 1)
         assert master.holders_of(OLD.key) == [support.KEY]

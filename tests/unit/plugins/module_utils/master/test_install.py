@@ -14,8 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import file_facts, install
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import files, install
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import support
 
@@ -253,16 +253,16 @@ class TestChecks:
             os.unlink(path)
             if content is not None:
                 Path(path).write_bytes(content)
-            assert not file_facts.loads_together(certificate, key)
+            assert not files.loads_together(certificate, key)
             Path(path).write_bytes(before)
-        assert file_facts.loads_together(certificate, key)
+        assert files.loads_together(certificate, key)
 
     def test_an_encrypted_key_asks_nobody(self, tmp_path: Path) -> None:
         dummy, certificate, key = lay(tmp_path, MADE)
         support.openssl("pkey", "-in", key, "-aes256", "-passout", "pass:correct", "-out", key + "2")
         code = (
-            "import sys; from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts "
-            "import loads_together; print(loads_together(*sys.argv[1:]))"
+            "import sys; from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import "
+            "loads_together; print(loads_together(*sys.argv[1:]))"
         )
         import sys
 
@@ -277,7 +277,7 @@ class TestChecks:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert done.stdout.decode().split() == ["False"]
-        assert not file_facts.loads_together(certificate, key + "2")
+        assert not files.loads_together(certificate, key + "2")
 
     def test_weak_keys_that_kube_apiserver_takes(self, tmp_path: Path) -> None:
         support.openssl(
@@ -285,7 +285,7 @@ class TestChecks:
             *("-keyout", "weak.key", "-out", "weak.crt"),
             folder=str(tmp_path),
         )
-        assert file_facts.loads_together(str(tmp_path / "weak.crt"), str(tmp_path / "weak.key"))
+        assert files.loads_together(str(tmp_path / "weak.crt"), str(tmp_path / "weak.key"))
 
     def test_bundles(self, tmp_path: Path) -> None:
         bundle = tmp_path / "bundle"

@@ -13,21 +13,21 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import NewFile
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import manifests
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import observe as observing
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.backup import Backup, prepare
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.errors import MasterError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.file_facts import checksum
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.files import checksum
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.lock import exclusive
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.manifests import (
     candidate_files,
     list_siblings,
     wanted_files,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,7 +70,7 @@ class TestBadInput:
         master.path(support.MANIFEST).unlink()
         text = self.refused(master)
         assert text.startswith(f"There is no manifest at {support.MANIFEST}: this host runs no kube-apiserver")
-        assert "take it out of the group of masters" in text and "front_proxy_manifest_path" in text
+        assert "take it out of the group of masters" in text and "front_proxy_manifest" in text
 
     def test_a_link(self, master: support.Sandbox) -> None:
         place = master.path(support.MANIFEST)
@@ -116,7 +116,7 @@ class TestBadInput:
 
         monkeypatch.setattr(os, "scandir", fail)
         with pytest.raises(MasterError, match=r"^Cannot list /etc/kubernetes/manifests: Permission denied; run with"):
-            list_siblings(support.MANIFEST, master.host_paths)
+            list_siblings(support.MANIFEST, master.places)
 
     def test_no_root(self, master: support.Sandbox) -> None:
         text = self.refused(master, root=str(master.root) + "/none")
@@ -139,7 +139,7 @@ class TestSiblings:
     """What else the kubelet reads there."""
 
     def names(self, master: support.Sandbox) -> dict[str, str | None]:
-        return {entry["name"]: entry["text"] for entry in list_siblings(support.MANIFEST, master.host_paths)}
+        return {entry["name"]: entry["text"] for entry in list_siblings(support.MANIFEST, master.places)}
 
     def test_all_kinds(self, master: support.Sandbox) -> None:
         folder = os.path.dirname(support.MANIFEST)
@@ -187,7 +187,7 @@ class TestSiblings:
     def test_a_name_that_is_no_text(self, master: support.Sandbox) -> None:
         folder = os.fsencode(str(master.path(support.MANIFEST).parent))
         Path(os.fsdecode(folder + b"/\xff")).write_text("kube-apiserver")
-        json.dumps(list_siblings(support.MANIFEST, master.host_paths))
+        json.dumps(list_siblings(support.MANIFEST, master.places))
 
 
 class TestFiles:
@@ -214,9 +214,9 @@ class TestFiles:
             assert line not in text
         assert "PRIVATE" not in text and checksum(OLD.key) not in text
         # not even while a change is pending
-        prepare(master.host_paths)
+        prepare(master.places)
         staged = master.stage(NewFile(support.KEY, NEW.key, 0o600))
-        Backup.begin(master.host_paths, staged=staged, manifest=None, note=support.note())
+        Backup.begin(master.places, staged=staged, manifest=None, note=support.note())
         found = look(master)
         assert set(found["pending"]) == {"started"} and "PRIVATE" not in json.dumps(found)
 
@@ -241,8 +241,8 @@ class TestFiles:
         assert found[f"{support.PKI}/none"]["exists"] is False
 
     def test_another_run_changes_it(self, master: support.Sandbox) -> None:
-        prepare(master.host_paths)
-        with exclusive(master.host_paths, 0), pytest.raises(MasterError, match=r"^Another run has been changing this"):
+        prepare(master.places)
+        with exclusive(master.places, 0), pytest.raises(MasterError, match=r"^Another run has been changing this"):
             look(master, lock_timeout=0)
 
     def test_looking_writes_nothing(self, master: support.Sandbox) -> None:
@@ -339,10 +339,10 @@ class TestLive:
     def test_a_machine(self, master: support.Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Here the paths of the flags are those of this machine, so that they are the container's, too."""
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(observing, "HostPaths", lambda dummy: HostPaths(None))
+        monkeypatch.setattr(observing, "Places", lambda dummy: Places(None))
         monkeypatch.setattr(observing, "service_routing_evidence", lambda dummy: ["evidence"])
         machine.only_marked(monkeypatch, str(tmp_path))
-        monkeypatch.setattr(HostPaths, "backups", str(tmp_path / "backups"))
+        monkeypatch.setattr(Places, "backups", str(tmp_path / "backups"))
         real = {path: str(master.path(path)) for path in (support.BUNDLE, support.CERTIFICATE, support.KEY)}
         text = support.NEW_TEXT
         for path, place in real.items():

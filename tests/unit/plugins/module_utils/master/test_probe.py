@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import probe
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Api
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api_user import ApiUser, pair_of
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.login import Login, pair_of
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.probe import Pair, ask
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.master import machine, support
 from hypothesis import given, settings
@@ -105,7 +105,7 @@ class TestProbe:
             with support.within(20):
                 found = ask("127.0.0.1", server.port, pair)
                 with pytest.raises(OSError, match="it is not a regular file"):
-                    Api("127.0.0.1", server.port, ApiUser("x", pair.certificate, pair.key), seconds=5)
+                    Api("127.0.0.1", server.port, Login("x", pair.certificate, pair.key), seconds=5)
         assert (found["accepted"], found["answers"], found["error"]) == (None, True, None)
 
     @pytest.mark.parametrize(

@@ -80,12 +80,12 @@ def test_what_was_changed_meanwhile_is_told_and_not_touched(api: FakeApi, moment
 
 
 def test_the_last_one_is_not_taken_out_whoever_orders_it(api: FakeApi) -> None:
-    for request, words in (
+    for order, words in (
         ({"cas": [OWN.fingerprint, OLD.fingerprint]}, "No front-proxy CA would be left"),
         ({"names": ["front-proxy-client", "old"]}, "No name would be left"),
     ):
         with pytest.raises(MasterError, match=words):
-            take_out(**request)  # type: ignore[arg-type]
+            take_out(**order)  # type: ignore[arg-type]
     assert "PATCH" not in api.asked
 
 

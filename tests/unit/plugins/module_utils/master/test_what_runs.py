@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import containerlog, routing
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master import process as process_module
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.paths import HostPaths
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.places import Places
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.process import (
     Process,
     endpoint,
@@ -211,15 +211,15 @@ class TestLastWords:
         other.parent.mkdir()
         other.write_text("")
         (tmp_path / self.FOLDER / "13.log").symlink_to("/nowhere")
-        found = containerlog.list_logs(HostPaths(str(tmp_path)), "kube-system_kube-apiserver", "kube-apiserver")
+        found = containerlog.list_logs(Places(str(tmp_path)), "kube-system_kube-apiserver", "kube-apiserver")
         assert found == [str(oldest), str(newest)]
 
     def test_odd_names(self, tmp_path: Path) -> None:
         root = tmp_path / "[a]*"
         self.lay(root, "0.log", "")
-        assert len(containerlog.list_logs(HostPaths(str(root)), "kube-system_kube-apiserver", "kube-apiserver")) == 1
-        assert containerlog.list_logs(HostPaths(str(root)), "kube-system_*", "*") == []
-        assert containerlog.list_logs(HostPaths(str(tmp_path / "none")), "x", "y") == []
+        assert len(containerlog.list_logs(Places(str(root)), "kube-system_kube-apiserver", "kube-apiserver")) == 1
+        assert containerlog.list_logs(Places(str(root)), "kube-system_*", "*") == []
+        assert containerlog.list_logs(Places(str(tmp_path / "none")), "x", "y") == []
 
     @pytest.mark.parametrize(
         ("line", "wanted"),

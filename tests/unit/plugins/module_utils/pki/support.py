@@ -64,7 +64,7 @@ def make_ca(
     return ca_values.self_sign(key=key(name), subject=Subject.of(common_name=common_name), validity=validity, now=start)
 
 
-def spec(common_name: str = "front-proxy-client", **changes: t.Any) -> client_values.ClientSpec:
+def wish(common_name: str = "front-proxy-client", **changes: t.Any) -> client_values.ClientWish:
     """What a client should be like, with a quick key."""
     values: dict[str, t.Any] = {
         "subject": Subject.of(common_name=common_name),
@@ -72,7 +72,7 @@ def spec(common_name: str = "front-proxy-client", **changes: t.Any) -> client_va
         "key": KeySpec.of(kind="ECDSA"),
     }
     values.update(changes)
-    return client_values.ClientSpec.of(**values)
+    return client_values.ClientWish.of(**values)
 
 
 def make_client(
@@ -80,7 +80,7 @@ def make_client(
 ) -> Certificate:
     """A client's certificate that was made at `start`, with the key called 'client'."""
     issued, dummy = client_values.sign_client(
-        spec=spec(**changes),
+        wish=wish(**changes),
         ca=ca or make_ca(signer),
         ca_key=key(signer),
         public_key=key("client").public_key(),

@@ -16,7 +16,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.key
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.pki import support
 
-WISH = ca_values.CaSpec(
+WISH = ca_values.CaWish(
     subject=Subject.of(common_name="front-proxy-ca"), key=KeySpec.of(kind="ECDSA"), validity=10 * support.YEAR
 )
 
@@ -88,11 +88,11 @@ def test_key_and_certificate_must_belong_together() -> None:
 
 def test_differences_name_both_values() -> None:
     assert ca_values.differences(support.make_ca(), WISH) == ()
-    other = ca_values.CaSpec(subject=Subject.of(common_name="x"), key=KeySpec.of(), validity=support.YEAR)
+    other = ca_values.CaWish(subject=Subject.of(common_name="x"), key=KeySpec.of(), validity=support.YEAR)
     subject, key = ca_values.differences(support.make_ca(), other)
     assert "CN=front-proxy-ca" in subject and "CN=x" in subject
     assert "ECDSA P-256" in key and "RSA 2048" in key
-    defaults = ca_values.CaSpec(
+    defaults = ca_values.CaWish(
         subject=other.subject, key=other.key, validity=other.validity, subject_asked=False, key_asked=False
     )
     assert ca_values.differences(support.make_ca(), defaults) == ()

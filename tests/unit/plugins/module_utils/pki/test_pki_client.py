@@ -31,7 +31,7 @@ SERVER_AUTH = (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")
 CN = (NameOID.COMMON_NAME, "front-proxy-client")
 
 
-def verdict_of(certificate: Certificate, **changes: t.Any) -> str:
+def judge(certificate: Certificate, **changes: t.Any) -> str:
     """The code of the reason, '' if there is none."""
     options: dict[str, t.Any] = {
         "cas": (support.make_ca(),),
@@ -40,7 +40,7 @@ def verdict_of(certificate: Certificate, **changes: t.Any) -> str:
         "now": support.NOW,
         **changes,
     }
-    reason = client_values.check_client_certificate(certificate, **options)
+    reason = client_values.judge_certificate(certificate, **options)
     if reason is None:
         return ""
     assert reason.text.startswith("the certificate") and not reason.text.endswith(".")
@@ -55,55 +55,53 @@ class TestJudgement:
     """One test for each reason."""
 
     def test_a_good_one_stays(self) -> None:
-        assert verdict_of(support.make_client()) == ""
+        assert judge(support.make_client()) == ""
 
     def test_whoever_made_it(self, tmp_path: Path) -> None:
         path, key = support.serial_zero_ca(tmp_path)
         ca = support.read_certificates(path.read_text(), where="x")[0]
-        assert verdict_of(support.sign_with_openssl(path, key, tmp_path), cas=(ca,), now=support.utc_now()) == ""
+        assert judge(support.sign_with_openssl(path, key, tmp_path), cas=(ca,), now=support.utc_now()) == ""
 
     def test_any_ca_of_the_bundle(self) -> None:
-        assert (
-            verdict_of(support.make_client(), cas=(support.make_ca("new", common_name="new"), support.make_ca())) == ""
-        )
+        assert judge(support.make_client(), cas=(support.make_ca("new", common_name="new"), support.make_ca())) == ""
 
     @pytest.mark.parametrize("cas", [(), (support.make_ca("other"),)])
     def test_not_signed_by_ca(self, cas: t.Any) -> None:
-        assert verdict_of(support.make_client(), cas=cas) == "not_signed_by_ca"
+        assert judge(support.make_client(), cas=cas) == "not_signed_by_ca"
 
     def test_expired(self) -> None:
         certificate = support.make_client()
-        assert verdict_of(certificate, now=certificate.not_after) == "expired"
-        assert verdict_of(certificate, now=certificate.not_after - timedelta(seconds=1)) == "renewal_due"
+        assert judge(certificate, now=certificate.not_after) == "expired"
+        assert judge(certificate, now=certificate.not_after - timedelta(seconds=1)) == "renewal_due"
 
     def test_not_yet_valid(self) -> None:
         certificate = support.make_client()
-        assert verdict_of(certificate, now=certificate.not_before - timedelta(seconds=1)) == "not_yet_valid"
-        assert verdict_of(certificate, now=certificate.not_before) == ""
+        assert judge(certificate, now=certificate.not_before - timedelta(seconds=1)) == "not_yet_valid"
+        assert judge(certificate, now=certificate.not_before) == ""
 
     def test_wrong_common_name(self) -> None:
-        assert verdict_of(support.make_client(), allowed_names=("Front-Proxy-Client", "x")) == "wrong_common_name"
-        assert verdict_of(support.make_client(), allowed_names=("x", "front-proxy-client")) == ""
-        assert verdict_of(support.make_client(), allowed_names=()) == ""
+        assert judge(support.make_client(), allowed_names=("Front-Proxy-Client", "x")) == "wrong_common_name"
+        assert judge(support.make_client(), allowed_names=("x", "front-proxy-client")) == ""
+        assert judge(support.make_client(), allowed_names=()) == ""
 
     def test_of_several_names_the_last(self) -> None:
         both = raw(CLIENT_AUTH, subject=[CN, (NameOID.COMMON_NAME, "other")])
-        assert verdict_of(both) == "wrong_common_name"
+        assert judge(both) == "wrong_common_name"
 
     def test_no_common_name(self) -> None:
-        assert verdict_of(raw(CLIENT_AUTH, subject=[(NameOID.LOCALITY_NAME, "x")])) == "wrong_common_name"
+        assert judge(raw(CLIENT_AUTH, subject=[(NameOID.LOCALITY_NAME, "x")])) == "wrong_common_name"
 
     def test_wrong_usage(self) -> None:
-        assert verdict_of(raw(SERVER_AUTH)) == "wrong_usage"
-        assert verdict_of(raw(CLIENT_AUTH)) == ""
+        assert judge(raw(SERVER_AUTH)) == "wrong_usage"
+        assert judge(raw(CLIENT_AUTH)) == ""
 
     def test_no_usage_limits_nothing(self) -> None:
-        assert verdict_of(raw()) == "no_usage"
+        assert judge(raw()) == "no_usage"
         assert client_values.Reason("no_usage", "").works and not client_values.Reason("wrong_usage", "").works
 
     def test_privileged_organization(self) -> None:
         assert (
-            verdict_of(raw(CLIENT_AUTH, subject=[(NameOID.ORGANIZATION_NAME, "system:masters"), CN]))
+            judge(raw(CLIENT_AUTH, subject=[(NameOID.ORGANIZATION_NAME, "system:masters"), CN]))
             == "privileged_organization"
         )
 
@@ -111,17 +109,17 @@ class TestJudgement:
         path, key = support.serial_zero_ca(tmp_path)
         ca = support.read_certificates(path.read_text(), where="x")[0]
         weak = support.sign_with_openssl(path, key, tmp_path, "-sha1")
-        assert verdict_of(weak, cas=(ca,), now=support.utc_now()) == "weak_signature"
+        assert judge(weak, cas=(ca,), now=support.utc_now()) == "weak_signature"
 
     @pytest.mark.parametrize(("days", "code"), [(100, ""), (242, ""), (245, "renewal_due"), (364, "renewal_due")])
     def test_renewal_due(self, days: int, code: str) -> None:
         certificate = support.make_client(start=support.NOW - timedelta(days=days))
         ca = support.make_ca(start=support.NOW - timedelta(days=400))
         certificate = support.make_client(ca, start=support.NOW - timedelta(days=days))
-        assert verdict_of(certificate, cas=(ca,)) == code
+        assert judge(certificate, cas=(ca,)) == code
 
     def test_the_reason_names_the_dates(self) -> None:
-        reason = client_values.check_client_certificate(
+        reason = client_values.judge_certificate(
             support.make_client(),
             cas=(support.make_ca(),),
             allowed_names=(),
@@ -136,11 +134,11 @@ class TestJudgement:
         certificate = support.make_client(ca)
         assert certificate.not_after == ca.not_after
         later = support.NOW + timedelta(days=99)
-        assert verdict_of(certificate, cas=(ca,), now=later) == ""
+        assert judge(certificate, cas=(ca,), now=later) == ""
         # a longer-living CA that signs now makes the renewal worth while
         new = support.make_ca("new", common_name="new")
-        assert verdict_of(certificate, cas=(new, ca), now=later) == "renewal_due"
-        assert verdict_of(certificate, cas=(ca,), now=certificate.not_after) == "expired"
+        assert judge(certificate, cas=(new, ca), now=later) == "renewal_due"
+        assert judge(certificate, cas=(ca,), now=certificate.not_after) == "expired"
 
 
 class TestIssue:
@@ -148,7 +146,7 @@ class TestIssue:
 
     def issue(self, *, ca: Certificate | None = None, signer: str = "ca", **changes: t.Any) -> client_values.IssuedPair:
         return client_values.issue_client(
-            spec=support.spec(**changes),
+            wish=support.wish(**changes),
             bundle=(ca or support.make_ca(signer),),
             ca_key=support.key(signer),
             ca_where="/ca.crt",
@@ -220,7 +218,7 @@ class TestIssue:
         path, key_path = support.serial_zero_ca(tmp_path)
         ca = support.read_certificates(path.read_text(), where="x")[0]
         pair = client_values.issue_client(
-            spec=support.spec(),
+            wish=support.wish(),
             bundle=(ca,),
             ca_key=support.load_key(key_path.read_bytes(), where="x"),
             ca_where="x",
@@ -265,7 +263,7 @@ class TestIssue:
         leaf = support.make_client(ca)
         assert is_signed_by(leaf, other)
         with pytest.raises(PkiError, match="cannot be repeated byte by byte"):
-            client_values._verify(leaf, ca=other, spec=support.spec(), now=support.NOW)
+            client_values._verify(leaf, ca=other, wish=support.wish(), now=support.NOW)
 
     def test_a_key_is_not_in_what_is_shown_of_a_pair(self) -> None:
         pair = self.issue()
@@ -277,17 +275,17 @@ class TestWish:
 
     def test_a_name_outside_the_allowed_ones(self) -> None:
         with pytest.raises(PkiError, match=r"'aggregator' is not among the allowed names \(a, b\)"):
-            support.spec("aggregator", allowed_names=("a", "b"))
-        support.spec("aggregator", allowed_names=())
-        support.spec("aggregator", allowed_names=("a", "aggregator"))
+            support.wish("aggregator", allowed_names=("a", "b"))
+        support.wish("aggregator", allowed_names=())
+        support.wish("aggregator", allowed_names=("a", "aggregator"))
 
     def test_an_administrator(self) -> None:
         with pytest.raises(PkiError, match="system:masters is refused"):
-            support.spec(subject=Subject.of(common_name="x", organization=["system:masters"]))
+            support.wish(subject=Subject.of(common_name="x", organization=["system:masters"]))
 
     def test_a_renewal_that_is_always_due(self) -> None:
         with pytest.raises(PkiError, match="every run would renew"):
-            support.spec(validity=timedelta(days=30), renew_before=RenewBefore.parse("30d"))
+            support.wish(validity=timedelta(days=30), renew_before=RenewBefore.parse("30d"))
 
 
 @settings(max_examples=40, deadline=None)
@@ -304,7 +302,7 @@ def test_a_new_certificate_lies_within_its_ca_and_is_kept(ca_age: int, ca_days: 
     assert ca.not_before <= certificate.not_before <= support.NOW < certificate.not_after <= ca.not_after
     assert is_signed_by(certificate, ca)
     assert (
-        client_values.check_client_certificate(
+        client_values.judge_certificate(
             certificate, cas=(ca,), allowed_names=("front-proxy-client",), renew_before=renew, now=support.NOW
         )
         is None

@@ -66,8 +66,8 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
     for parse in (lifetime.parse_duration, lifetime.RenewBefore.parse):
         try:
             parse(text)
-        except PkiError as error:
-            assert str(error).endswith(".")
+        except PkiError as exc:
+            assert str(exc).endswith(".")
 
 
 def test_the_year_9999_is_the_last() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaSpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca import CaWish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.ca_files import CaRequest, ensure_ca
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientSpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client import ClientWish
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.client_files import (
     ClientRequest,
     ensure_client,
@@ -20,14 +20,14 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.fol
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import KeySpec
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import RenewBefore
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.names import Subject
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import FileWish, decide_change
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import (
-    ClusterSpec,
+    ClusterSettings,
     Report,
     plan_clusters,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.file_specs import read_files
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import FileSpec, decide_change
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wanted import read_files
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import NOW, YEAR
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FOLDER,
@@ -53,14 +53,14 @@ def folder(
     )
 
 
-def cluster_spec(path: str = FOLDER, renew_before: str = "1/3") -> ClusterSpec:
-    return ClusterSpec(folder=path, renew_before=renew_before, container="kube-apiserver")
+def settings(path: str = FOLDER, renew_before: str = "1/3") -> ClusterSettings:
+    return ClusterSettings(folder=path, renew_before=renew_before, container="kube-apiserver")
 
 
 def report(
     fake: t.Union[FakeMaster, str],
     *,
-    spec: t.Optional[FrontProxySpec] = None,
+    wish: t.Optional[Wish] = None,
     cluster: str = "kubernetes",
     targeted: bool = True,
     failure: str = "",
@@ -70,21 +70,19 @@ def report(
     """What is known of a master; only its name: it was not looked at, or (failure) could not be."""
     if isinstance(fake, str):
         return Report(fake, cluster, targeted, None, failure, None, None)
-    carried = cluster_spec(path, renew_before) if targeted else None
-    return Report(
-        fake.name, cluster, targeted, fake.observe(), "", (spec or FrontProxySpec()) if targeted else None, carried
-    )
+    carried = settings(path, renew_before) if targeted else None
+    return Report(fake.name, cluster, targeted, fake.observe(), "", (wish or Wish()) if targeted else None, carried)
 
 
 def plan(
     *seen: t.Union[FakeMaster, Report],
-    spec: t.Optional[FrontProxySpec] = None,
+    wish: t.Optional[Wish] = None,
     pki: t.Union[PkiFolder, t.Callable[[str], PkiFolder], None] = None,
     renew_before: str = "1/3",
 ) -> t.Dict[str, t.Any]:
     """Plan for masters, or reports of them."""
     reports = [
-        each if isinstance(each, Report) else report(each, spec=spec, renew_before=renew_before) for each in seen
+        each if isinstance(each, Report) else report(each, wish=wish, renew_before=renew_before) for each in seen
     ]
     found = pki if callable(pki) else (lambda dummy: pki or folder())
     return plan_clusters(reports, read_folder=found, now=NOW)
@@ -124,12 +122,12 @@ class Controller:
         ca = CaRequest(
             certificate_path=str(place / "front-proxy-ca.crt"),
             privatekey_path=str(place / "front-proxy-ca.key"),
-            spec=CaSpec(Subject.of(common_name="front-proxy-ca"), spec, 10 * YEAR),
+            wish=CaWish(Subject.of(common_name="front-proxy-ca"), spec, 10 * YEAR),
             adopt=cluster["adopt"],
         )
         ensure_ca(ca, check=False, now=NOW)
         if cluster["sign"]:
-            wanted = ClientSpec.of(
+            wanted = ClientWish.of(
                 renew_before=RenewBefore.parse("1/3"),
                 subject=Subject.of(common_name=cluster["common_name"]),
                 key=spec,
@@ -139,14 +137,14 @@ class Controller:
                 privatekey_path=str(place / "front-proxy-client.key"),
                 ca_certificate_path=ca.certificate_path,
                 ca_privatekey_path=ca.privatekey_path,
-                spec=wanted,
+                wish=wanted,
             )
             ensure_client(client, check=False, now=NOW)
 
-    def run(self, *masters: FakeMaster, spec: t.Optional[FrontProxySpec] = None) -> t.Dict[str, t.Any]:
+    def run(self, *masters: FakeMaster, wish: t.Optional[Wish] = None) -> t.Dict[str, t.Any]:
         """Plan, sign, apply wave by wave; gives the plan."""
         done = plan_clusters(
-            [report(each, spec=spec, path=str(self.path)) for each in masters], read_folder=self.read, now=NOW
+            [report(each, wish=wish, path=str(self.path)) for each in masters], read_folder=self.read, now=NOW
         )
         for cluster in done["clusters"].values():
             if not cluster["error"]:
@@ -159,14 +157,14 @@ class Controller:
 
     @staticmethod
     def _apply(fake: FakeMaster, wanted: t.Mapping[str, t.Any]) -> None:
-        specs, contents = read_files(wanted["files"], str, checking=False)
-        fake.apply(decide_change(fake.read(), wanted["flags"], specs, container="kube-apiserver"), contents)
+        wishes, contents = read_files(wanted["files"], str, checking=False)
+        fake.apply(decide_change(fake.read(), wanted["flags"], wishes, container="kube-apiserver"), contents)
         # what the master waits for: the kubelet runs what the manifest says
         fake.answers = fake.running = True
         fake.argv = None
 
 
-def file_spec(path: str, content: str, **more: t.Any) -> FileSpec:
+def wished(path: str, content: str, **more: t.Any) -> FileWish:
     """A wanted file as the action reads it."""
-    specs, dummy = read_files([{"path": path, "content": content, **more}], str, checking=False)
-    return specs[0]
+    wishes, dummy = read_files([{"path": path, "content": content, **more}], str, checking=False)
+    return wishes[0]

@@ -12,7 +12,7 @@ import typing as t
 import zlib
 from dataclasses import dataclass, field
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._command_line import flag_values, last_value
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._argv import flag_values, last_value
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.observation import FORMAT
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.errors import ManifestError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._manifest.pod import (
@@ -25,8 +25,6 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.
     every_path,
     wanted_files,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.lists import read_list
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.master import Master, read_master
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
     is_signed_by,
@@ -34,7 +32,9 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.cer
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.keys import load_key
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import MasterChange
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import MasterChange
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import Master, read_master
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import read_list
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     cluster_ca,
@@ -369,9 +369,9 @@ class FakeMaster:
         """Do what the module apiserver does."""
         for write in change.files:
             uid, gid = max(0, write.access.uid), max(0, write.access.gid)
-            owner = uid if write.spec.owner is None else 0
+            owner = uid if write.wish.owner is None else 0
             mode = f"{write.access.mode:04o}"
-            self.files[self.real(write.seen.host)] = File(contents[write.spec.path], mode, owner, gid)
+            self.files[self.real(write.seen.host)] = File(contents[write.wish.path], mode, owner, gid)
         if change.text is not None:
             self.text = change.text
             self.argv = None

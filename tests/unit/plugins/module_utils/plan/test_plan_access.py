@@ -8,23 +8,23 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.change_request import Reading
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.server_user import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.order import Reading
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.access import Access, access_for
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.change import decide_change
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.order import build_order
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.server_user import (
     ServerUser,
     server_user,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.access import Access, access_for
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.host_change import decide_change
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.write_request import build_change_request
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     key_pem,
     make_ca,
     make_leaf,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
-    file_spec,
     plan,
     report,
+    wished,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     PKI,
@@ -214,7 +214,7 @@ def test_the_kernels_word_counts_more_than_the_mode(readable: bool, expected: t.
 
 def test_only_the_owner_is_another() -> None:
     fake = kubeadm(user=(NOBODY, 7))
-    change = decide_change(fake.read(), {}, [file_spec(KEY, key_pem("client m1"))], container="kube-apiserver")
+    change = decide_change(fake.read(), {}, [wished(KEY, key_pem("client m1"))], container="kube-apiserver")
     assert change.reasons == (f"{KEY} belongs to root:root, not to {NOBODY}:7",)
 
 
@@ -229,8 +229,8 @@ def test_only_the_owner_is_another() -> None:
     ],
 )
 def test_the_order_says_who_must_be_able_to_read(fake: FakeMaster, reader: t.Optional[Reading]) -> None:
-    change = decide_change(fake.read(), {}, [file_spec(CRT, make_leaf().pem)], container="kube-apiserver")
-    order = build_change_request(fake.read(), change, {}, {CRT: make_leaf().pem}, wait=1, lock_timeout=1)
+    change = decide_change(fake.read(), {}, [wished(CRT, make_leaf().pem)], container="kube-apiserver")
+    order = build_order(fake.read(), change, {}, {CRT: make_leaf().pem}, wait=1, lock_timeout=1)
     assert order.reader == reader
 
 

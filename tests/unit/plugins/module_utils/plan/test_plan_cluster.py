@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.lifetime import iso
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
@@ -109,14 +109,14 @@ def test_files_go_to_the_folder_of_a_kubespray_cluster() -> None:
 
 
 def test_files_go_to_the_folder_that_is_asked_for_and_it_is_mounted() -> None:
-    done = plan(master("m1"), spec=FrontProxySpec(certificates_dir="/opt/pki"))
+    done = plan(master("m1"), wish=Wish(certificates_dir="/opt/pki"))
     assert paths(host(done))[0] == "/opt/pki/front-proxy-ca.crt"
     assert "/opt/pki was not mounted into the pod" in host(done)["reasons"]
 
 
 def test_files_in_an_empty_dir_are_refused() -> None:
     fake = master("m2", mounts=[support.mounted(PKI), support.MountSpec("/opt/pki", None)])
-    done = plan(master("m1"), fake, spec=FrontProxySpec(certificates_dir="/opt/pki"))
+    done = plan(master("m1"), fake, wish=Wish(certificates_dir="/opt/pki"))
     sentence(refusal(done, "m2"), "/opt/pki", "no plain hostPath")
 
 
@@ -142,18 +142,18 @@ def test_a_flag_with_two_values_stops_its_cluster_by_its_own_name() -> None:
 
 def test_an_extra_flag_with_two_values_stops_its_cluster_by_its_own_name() -> None:
     twice = kubeadm("m2", extra=["--v=1", "--v=2"])
-    done = plan(kubeadm("m1"), twice, spec=FrontProxySpec(extra_flags={"v": "4"}))
+    done = plan(kubeadm("m1"), twice, wish=Wish(extra_flags={"v": "4"}))
     sentence(refusal(done, "m2"), "--v", "twice")
 
 
 def test_an_extra_flag_for_another_release_is_refused_by_the_masters_name() -> None:
-    spec = FrontProxySpec(extra_flags={"requestheader-uid-headers": "X-Remote-Uid"})
-    done = plan(kubeadm("m1", release="v1.33.0"), kubeadm("m2"), spec=spec)
+    wish = Wish(extra_flags={"requestheader-uid-headers": "X-Remote-Uid"})
+    done = plan(kubeadm("m1", release="v1.33.0"), kubeadm("m2"), wish=wish)
     sentence(refusal(done, "m2"), "requestheader-uid-headers", "this master runs 1.28")
 
 
 def test_a_variable_that_is_wrong_for_one_master_is_refused_by_its_name() -> None:
-    done = plan(report(kubeadm("m1")), report(kubeadm("m2"), spec=FrontProxySpec(routing="maybe")))
+    done = plan(report(kubeadm("m1")), report(kubeadm("m2"), wish=Wish(routing="maybe")))
     sentence(refusal(done, "m2"), "front_proxy_aggregator_routing")
 
 
@@ -206,9 +206,7 @@ def test_a_pair_with_any_name_is_kept_where_any_name_is_allowed() -> None:
 
 
 def test_names_that_are_asked_for_make_a_pair_unfit() -> None:
-    done = plan(
-        kubeadm("m1"), spec=FrontProxySpec(allowed_names=("aggregator",)), pki=folder(make_ca(), ca_key="plain")
-    )
+    done = plan(kubeadm("m1"), wish=Wish(allowed_names=("aggregator",)), pki=folder(make_ca(), ca_key="plain"))
     assert cluster(done)["common_name"] == "aggregator" and paths(host(done)) == [KEY, CRT]
     assert host(done)["flags"][NAMES] == "aggregator"
 
@@ -291,7 +289,7 @@ def test_the_controllers_pair_is_used_where_nothing_can_be_signed() -> None:
         folder(make_ca(), client=make_leaf("other")),
         folder(make_ca(), client=make_leaf(validity=9 * DAY)),
         folder(make_ca(), client=make_leaf(common_name="aggregator")),
-        # front_proxy_client_certificate would not keep what the second one signed
+        # front_proxy_client would not keep what the second one signed
         folder(make_ca(), make_ca("other", "other"), client=leaf_of(make_ca("other", "other"), "other")),
     ],
 )
@@ -399,6 +397,6 @@ def test_a_folder_that_serves_others_serves_no_master_that_may_be_of_another_clu
     # nothing is given to one that needs nothing, and a folder that serves nobody yet may begin with anybody
     assert cluster(plan(kubeadm("m1", flags={"client-ca-file": None}), pki=used))["error"] == ""
     assert cluster(plan(without_client_ca("m1")))["error"] == ""
-    allowed = FrontProxySpec(allow_unknown_client_ca=True)
-    found = cluster(plan(without_client_ca("m1"), pki=used, spec=allowed))
+    allowed = Wish(allow_unknown_client_ca=True)
+    found = cluster(plan(without_client_ca("m1"), pki=used, wish=allowed))
     assert found["error"] == "" and found["client_cas"] == [ours]

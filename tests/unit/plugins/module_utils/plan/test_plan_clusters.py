@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.folder import PkiFolder
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.clusters import Report, plan_clusters
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.planning import (
     folder,
@@ -85,17 +85,17 @@ def test_masters_that_may_not_be_all_are_no_matter_where_a_ca_is_known() -> None
 
 def test_what_a_cluster_can_have_only_once_must_be_the_same_for_all() -> None:
     one, other = report(kubeadm("m1")), report(kubeadm("m2"))
-    assert other.cluster_spec and other.spec
-    elsewhere = replace(other, cluster_spec=replace(other.cluster_spec, folder="/elsewhere"))
+    assert other.settings and other.wish
+    elsewhere = replace(other, settings=replace(other.settings, folder="/elsewhere"))
     sentence(refusal(plan(one, elsewhere), "m1"), "front_proxy_pki_dir", "m1", "m2", "/elsewhere")
-    choosing = replace(other, spec=replace(other.spec, ca_from="m2"))
+    choosing = replace(other, wish=replace(other.wish, ca_from="m2"))
     sentence(refusal(plan(one, choosing), "m1"), "front_proxy_ca_from", "m2")
 
 
 def test_a_wait_that_is_too_short_is_refused() -> None:
     one = report(kubeadm("m1"))
-    assert one.cluster_spec
-    done = plan(replace(one, cluster_spec=replace(one.cluster_spec, wait_timeout=0)))
+    assert one.settings
+    done = plan(replace(one, settings=replace(one.settings, wait_timeout=0)))
     sentence(refusal(done, "m1"), "front_proxy_wait_timeout is 0", "30")
 
 
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_used_refuses_its_cluster_alone() -> None:
 
 def test_an_observation_without_settings_is_refused() -> None:
     seen = kubeadm("m1").observe()
-    done = plan(Report("m1", "kubernetes", True, seen, "", FrontProxySpec(), None))
+    done = plan(Report("m1", "kubernetes", True, seen, "", Wish(), None))
     sentence(refusal(done, "m1"), "m1", "settings")
 
 

@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.kubelet import unread
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet_refusal import (
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.kubelet import (
     refuse_unread,
+    unread,
     unread_warning,
 )
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import planning
@@ -40,7 +40,7 @@ Kubelets = t.Sequence[t.Mapping[str, t.Any]]
     ("kubelets", "words"),
     [
         ([], ["No kubelet runs on this host", "systemctl start kubelet", MANIFEST]),
-        ([ELSEWHERE], ["/srv/pods", "/var/lib/kubelet/config.yaml", MANIFEST, "front_proxy_manifest_path"]),
+        ([ELSEWHERE], ["/srv/pods", "/var/lib/kubelet/config.yaml", MANIFEST, "front_proxy_manifest"]),
         ([ELSEWHERE, ELSEWHERE], ["/srv/pods"]),
         ([{**ELSEWHERE, "told_by": "--pod-manifest-path"}], ["as --pod-manifest-path says"]),
         ([NOWHERE], ["no static pods", "staticPodPath to /etc/kubernetes/manifests"]),

@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.master import read_master
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import why_not_proven
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.master import read_master
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.proof import unproven
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import certificates, support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     kubeadm,
@@ -180,36 +180,34 @@ def test_flags_are_given_in_the_manifests_own_spelling_where_it_means_the_same()
 
 def test_all_is_proven() -> None:
     read = kubeadm().read()
-    assert why_not_proven(read, support.proxy_flags()) == ""
+    assert unproven(read, support.proxy_flags()) == ""
 
 
 def test_below_a_root_there_is_nothing_to_prove() -> None:
-    assert why_not_proven(kubeadm(root="/sandbox").read(), support.proxy_flags()) == ""
+    assert unproven(kubeadm(root="/sandbox").read(), support.proxy_flags()) == ""
 
 
 def test_no_process_is_told() -> None:
-    assert why_not_proven(kubeadm(running=False).read(), support.proxy_flags()) == "no kube-apiserver is running"
+    assert unproven(kubeadm(running=False).read(), support.proxy_flags()) == "no kube-apiserver is running"
 
 
 def test_a_process_with_an_old_command_line_is_told() -> None:
     old = ["kube-apiserver", "--requestheader-allowed-names=old"]
-    gap = why_not_proven(kubeadm(argv=old).read(), {"requestheader-allowed-names": "front-proxy-client"})
+    gap = unproven(kubeadm(argv=old).read(), {"requestheader-allowed-names": "front-proxy-client"})
     assert "--requestheader-allowed-names" in gap
 
 
 def test_a_flag_that_still_runs_though_it_is_taken_out_is_told() -> None:
-    assert "--profiling" in why_not_proven(
-        kubeadm(argv=["kube-apiserver", "--profiling=false"]).read(), {"profiling": None}
-    )
-    assert "--v" in why_not_proven(kubeadm(argv=["kube-apiserver"]).read(), {"v": "2"})
+    assert "--profiling" in unproven(kubeadm(argv=["kube-apiserver", "--profiling=false"]).read(), {"profiling": None})
+    assert "--v" in unproven(kubeadm(argv=["kube-apiserver"]).read(), {"v": "2"})
 
 
 def test_another_spelling_of_a_boolean_is_no_gap() -> None:
-    assert why_not_proven(kubeadm(flags={"profiling": "False"}).read(), {"profiling": "false"}) == ""
+    assert unproven(kubeadm(flags={"profiling": "False"}).read(), {"profiling": "false"}) == ""
 
 
 def test_a_pair_that_is_not_accepted_is_told_with_the_answer() -> None:
     fake = kubeadm().put_ca(certificates.make_ca("other"))
-    assert "does not accept the pair (HTTP 401)" in why_not_proven(fake.read(), {})
-    assert "Connection refused" in why_not_proven(kubeadm(answers=False).read(), {})
-    assert "not asked" in why_not_proven(master().read(), {})
+    assert "does not accept the pair (HTTP 401)" in unproven(fake.read(), {})
+    assert "Connection refused" in unproven(kubeadm(answers=False).read(), {})
+    assert "not asked" in unproven(master().read(), {})

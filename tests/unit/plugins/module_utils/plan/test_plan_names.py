@@ -8,9 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._observed.lists import read_list
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import names_for, read_list
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
@@ -46,26 +45,26 @@ def lists(done: t.Mapping[str, t.Any]) -> t.Dict[str, t.Optional[str]]:
 
 
 @pytest.mark.parametrize(
-    ("lists", "spec", "name"),
+    ("lists", "wish", "name"),
     [
-        ((None, None), FrontProxySpec(), "front-proxy-client"),
-        (("", '""'), FrontProxySpec(), "front-proxy-client"),
-        (("front-proxy-client", None), FrontProxySpec(), "front-proxy-client"),
-        (("aggregator", "aggregator,other"), FrontProxySpec(), "aggregator"),
-        (("other,aggregator", "aggregator"), FrontProxySpec(), "aggregator"),
-        (("front-proxy-client,aggregator", "aggregator"), FrontProxySpec(), "aggregator"),
-        (("aggregator,front-proxy-client", "front-proxy-client,aggregator"), FrontProxySpec(), "front-proxy-client"),
-        (("one", "two"), FrontProxySpec(), "front-proxy-client"),
-        (("one", "one"), FrontProxySpec(common_name="mine"), "mine"),
-        (("one", "one"), FrontProxySpec(allowed_names=("first", "second")), "first"),
-        (("one", "one"), FrontProxySpec(allowed_names=()), "one"),
+        ((None, None), Wish(), "front-proxy-client"),
+        (("", '""'), Wish(), "front-proxy-client"),
+        (("front-proxy-client", None), Wish(), "front-proxy-client"),
+        (("aggregator", "aggregator,other"), Wish(), "aggregator"),
+        (("other,aggregator", "aggregator"), Wish(), "aggregator"),
+        (("front-proxy-client,aggregator", "aggregator"), Wish(), "aggregator"),
+        (("aggregator,front-proxy-client", "front-proxy-client,aggregator"), Wish(), "front-proxy-client"),
+        (("one", "two"), Wish(), "front-proxy-client"),
+        (("one", "one"), Wish(common_name="mine"), "mine"),
+        (("one", "one"), Wish(allowed_names=("first", "second")), "first"),
+        (("one", "one"), Wish(allowed_names=()), "one"),
     ],
 )
 def test_a_new_pair_gets_a_name_for_which_no_flag_must_change(
-    lists: t.Sequence[t.Optional[str]], spec: FrontProxySpec, name: str
+    lists: t.Sequence[t.Optional[str]], wish: Wish, name: str
 ) -> None:
     masters = [kubeadm(f"m{place}", flags={NAMES: names}).read() for place, names in enumerate(lists)]
-    assert names_for(masters, [], spec, all_seen=True, now=NOW).common_name == name
+    assert names_for(masters, [], wish, all_seen=True, now=NOW).common_name == name
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_a_new_pair_gets_a_name_for_which_no_flag_must_change(
 )
 def test_without_lists_a_new_pair_gets_a_name_that_a_pair_has(seen: t.Sequence[str], name: str) -> None:
     masters = [called(f"m{place}", common_name).read() for place, common_name in enumerate(seen)]
-    assert names_for(masters, [], FrontProxySpec(), all_seen=True, now=NOW).common_name == name
+    assert names_for(masters, [], Wish(), all_seen=True, now=NOW).common_name == name
 
 
 def test_a_working_pair_stays_whatever_its_name_is() -> None:
@@ -165,7 +164,7 @@ def test_lists_without_a_common_name_get_what_a_new_pair_needs() -> None:
 
 def test_a_name_that_is_listed_goes_at_once_since_it_stays_published() -> None:
     masters = [called(f"m{place}", "old", "old") for place in (1, 2)]
-    done = plan(*masters, spec=FrontProxySpec(allowed_names=("new",)), pki=folder(make_ca(), ca_key="plain"))
+    done = plan(*masters, wish=Wish(allowed_names=("new",)), pki=folder(make_ca(), ca_key="plain"))
     assert lists(done) == {"m1": "new", "m2": "new"}
     assert all(len(found["files"]) == 2 for found in done["hosts"].values())
 
@@ -173,8 +172,8 @@ def test_a_name_that_is_listed_goes_at_once_since_it_stays_published() -> None:
 @pytest.mark.parametrize("names", [None, ""])
 def test_a_name_that_no_list_holds_goes_when_no_pair_has_it(names: t.Optional[str]) -> None:
     masters = [called(f"m{place}", "old", names) for place in (1, 2)]
-    spec = FrontProxySpec(allowed_names=("new",))
-    done = plan(*masters, spec=spec, pki=folder(make_ca(), ca_key="plain"))
+    wish = Wish(allowed_names=("new",))
+    done = plan(*masters, wish=wish, pki=folder(make_ca(), ca_key="plain"))
     assert lists(done) == {"m1": "new,old", "m2": "new,old"}
     sentence(done["hosts"]["m1"]["warnings"][0], f"old stays in --{NAMES} for now", "run again")
     assert all(len(found["files"]) == 2 for found in done["hosts"].values())
@@ -205,7 +204,7 @@ def test_no_step_of_a_roll_takes_a_right_from_a_pair(
         for fake, (name, names, dummy) in zip(fakes, seen)
         if (not published or name in published) and (not names or name in names.split(","))
     }
-    targets = [report(fake, spec=FrontProxySpec(allowed_names=asked)) for fake, each in zip(fakes, seen) if each[2]]
+    targets = [report(fake, wish=Wish(allowed_names=asked)) for fake, each in zip(fakes, seen) if each[2]]
     others = [report(fake, targeted=False) for fake, each in zip(fakes, seen) if not each[2]]
     if not targets:
         return

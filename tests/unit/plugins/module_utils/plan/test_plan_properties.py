@@ -10,7 +10,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.examples import examples
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import (
     certificates,
@@ -86,7 +86,7 @@ def fake_masters(draw: t.Any, name: str) -> FakeMaster:
 
 
 WISHES = st.builds(
-    FrontProxySpec,
+    Wish,
     common_name=st.sampled_from([None, "aggregator"]),
     allowed_names=st.sampled_from([None, None, ("aggregator", "b"), ("aggregator",)]),
     username_headers=st.sampled_from([("X-Remote-User",), ("X-Remote-User", "X-Mine")]),
@@ -115,20 +115,20 @@ def secrets(controller: planning.Controller) -> t.List[str]:
 
 @QUICK
 @given(st.tuples(fake_masters("m1"), fake_masters("m2")), WISHES)
-def test_one_run_does_all_and_the_next_finds_nothing(masters: t.Tuple[FakeMaster, ...], spec: FrontProxySpec) -> None:
+def test_one_run_does_all_and_the_next_finds_nothing(masters: t.Tuple[FakeMaster, ...], wish: Wish) -> None:
     for fake in masters:
-        fake.certificates_dir = spec.certificates_dir
+        fake.certificates_dir = wish.certificates_dir
     with tempfile.TemporaryDirectory() as temporary:
         controller = planning.Controller(Path(temporary))
         put_ca(controller)
-        first = controller.run(*masters, spec=spec)
+        first = controller.run(*masters, wish=wish)
         assert first["clusters"]["kubernetes"]["error"] == ""
         assert all(fake.started <= 1 for fake in masters), "a master restarted twice"
         if "stays in --requestheader-allowed-names for now" in json.dumps(first):
-            first = controller.run(*masters, spec=spec)  # a name that no list held goes once no pair has it
+            first = controller.run(*masters, wish=wish)  # a name that no list held goes once no pair has it
             assert all(fake.started <= 2 for fake in masters)
         restarted = [fake.started for fake in masters]
-        second = controller.run(*masters, spec=spec)
+        second = controller.run(*masters, wish=wish)
         for name, found in second["hosts"].items():
             assert (name, found["action"], found["files"], found["reasons"]) == (name, "nothing", [], [])
         cluster = second["clusters"]["kubernetes"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.apiserver_flags import Flags, wanted_flags
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.flags import Flags, wanted_flags
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.names import ClusterNames
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.spec import FrontProxySpec
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.wish import Wish
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FakeMaster,
@@ -27,7 +27,7 @@ ANSWERS = {"address": "10.96.0.1:443", "error": None}
 
 
 def decide(given: FakeMaster, routing: str = "auto") -> Flags:
-    return wanted_flags(given.read(), FrontProxySpec(routing=routing), ClusterNames("front-proxy-client"))
+    return wanted_flags(given.read(), Wish(routing=routing), ClusterNames("front-proxy-client"))
 
 
 def without_routers(**network: t.Any) -> FakeMaster:

@@ -9,8 +9,8 @@ import json
 import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.prune import Published
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.aggregation import CONFIG_MAP
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.api import Answer
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._master.layer import CONFIG_MAP
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import (
     Certificate,
     bundle_text,

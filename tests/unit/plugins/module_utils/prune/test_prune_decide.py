@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     Decision,
     decide,
@@ -18,7 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.d
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.use import Use
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._published import CA, NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     cluster_ca,
@@ -42,10 +42,10 @@ from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_uti
 OWN, OLD, NAMED = make_ca(), make_ca("old"), make_ca("former", "former-ca")
 FLAG, ALLOWED = "requestheader-client-ca-file", "requestheader-allowed-names"
 BUNDLE, PAIR = f"{PKI}/front-proxy-ca.crt", f"{PKI}/front-proxy-client.crt"
-Given = t.Union[FakeMaster, Layer, ObservedMaster]
+Given = t.Union[FakeMaster, Layer, Seen]
 
 
-def seen(*given: Given) -> t.List[ObservedMaster]:
+def seen(*given: Given) -> t.List[Seen]:
     layers = [Layer(each) if isinstance(each, FakeMaster) else each for each in given]
     return [each.seen() if isinstance(each, Layer) else each for each in layers]
 
@@ -68,13 +68,13 @@ def refused(*given: Given, api: t.Optional[FakeApi] = None) -> str:
     return sentence(str(caught.value))
 
 
-def fresh(fake: FakeMaster, path: str, age: float, **more: t.Any) -> ObservedMaster:
+def fresh(fake: FakeMaster, path: str, age: float, **more: t.Any) -> Seen:
     """A master of which a file is so many seconds old."""
     layer = Layer(fake)
     facts = layer.facts()
     facts["files"][path].update(stamp=f"1:2:3:{int((NOW.timestamp() - age) * 1e9)}", **more)
     facts["process"]["started"] = NOW.timestamp() - 1000
-    return ObservedMaster(fake.name, "kubernetes", facts)
+    return Seen(fake.name, "kubernetes", facts)
 
 
 class TestCas:
@@ -118,7 +118,7 @@ class TestCas:
         """The file has the new CA, and the server may have the old one of the same name."""
         facts = Layer(kubeadm("m2")).facts()
         facts["probe"].update(accepted=False, status=401)
-        decision = decided(FakeApi(OWN, OLD, NAMED), kubeadm("m1"), ObservedMaster("m2", "kubernetes", facts))
+        decision = decided(FakeApi(OWN, OLD, NAMED), kubeadm("m1"), Seen("m2", "kubernetes", facts))
         assert gone(decision) == [NAMED.fingerprint]
         assert "which of them it has loaded is not known" in decision.stays[0]
 
@@ -204,11 +204,11 @@ class TestNames:
 
 class TestRefusals:
     def test_a_master_that_is_left_out(self) -> None:
-        out = ObservedMaster("m2", "kubernetes", None, "it was not looked at", left_out=True)
+        out = Seen("m2", "kubernetes", None, "it was not looked at", left_out=True)
         assert "m2 is left out of this run" in refused(kubeadm("m1"), out)
 
     def test_a_master_that_cannot_be_reached(self) -> None:
-        lost = ObservedMaster("m2", "kubernetes", None, "unreachable: no route.")
+        lost = Seen("m2", "kubernetes", None, "unreachable: no route.")
         assert "m2 could not be looked at (unreachable: no route), and may hold" in refused(kubeadm("m1"), lost)
 
     def test_what_runs_is_not_seen(self) -> None:
@@ -226,12 +226,12 @@ class TestRefusals:
     def test_a_file_that_the_container_does_not_see(self) -> None:
         facts = Layer(kubeadm()).facts()
         facts["files"][BUNDLE]["in_container"] = False
-        assert f"sees another file at {BUNDLE}" in refused(ObservedMaster("m1", "kubernetes", facts))
+        assert f"sees another file at {BUNDLE}" in refused(Seen("m1", "kubernetes", facts))
 
     def test_a_manifest_that_cannot_be_read(self) -> None:
         facts = Layer(kubeadm()).facts()
         facts["manifest"]["text"] = "kind: ["
-        assert refused(ObservedMaster("m1", "kubernetes", facts)).startswith("m1: ")
+        assert refused(Seen("m1", "kubernetes", facts)).startswith("m1: ")
 
     def test_masters_of_two_clusters(self) -> None:
         assert "different client CAs" in refused(kubeadm("m1"), kubeadm("m2", cluster="green"))

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.aggregation_observation import (
-    read_aggregation_observation,
-)
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.prune import read_published
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.readers import ContractError
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.survey import read_survey
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._plan.errors import PlanError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.decide import (
     decide,
     longest_wait,
@@ -20,7 +18,7 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.d
 )
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._prune.told import as_result, diff, summary
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._published import CA, NAMES
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.contract import (
     test_generated_answers as generated,
 )
@@ -51,13 +49,13 @@ def test_nothing_that_another_master_has_goes(
     if len(names) % 2:
         api.data[NAMES] = names
     try:
-        facts = read_aggregation_observation(generated.changed(changes))
+        facts = read_survey(generated.changed(changes))
         published = read_published(api.published)
     except ContractError as error:
         assert_clean(str(error))
         return
     try:
-        uses = read_uses("green", [ObservedMaster("g1", "green", facts), ObservedMaster("g2", "green", HONEST)])  # type: ignore[arg-type]
+        uses = read_uses("green", [Seen("g1", "green", facts), Seen("g2", "green", HONEST)])  # type: ignore[arg-type]
         decision = decide(uses, published)
     except PlanError as error:
         assert_clean(str(error))

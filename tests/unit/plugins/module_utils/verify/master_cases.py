@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import serialization
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     DAY,
     NOW,
@@ -53,14 +53,14 @@ def shared(names: t.Optional[str] = "front-proxy-client", **more: t.Any) -> Fake
 
 @case("master-not-seen")
 def master_not_seen() -> t.Sequence[Given]:
-    return kubeadm("m1"), ObservedMaster("m2", "kubernetes", None, "m2 is unreachable.")
+    return kubeadm("m1"), Seen("m2", "kubernetes", None, "m2 is unreachable.")
 
 
 @case("manifest-unclear")
 def manifest_unclear() -> t.Sequence[Given]:
     facts = Layer(kubeadm("m2")).facts()
     facts["manifest"]["text"] = facts["manifest"]["text"].replace("metadata:", "metadata:\n  uid: a")
-    return kubeadm("m1"), ObservedMaster("m2", "kubernetes", facts)
+    return kubeadm("m1"), Seen("m2", "kubernetes", facts)
 
 
 @case("layer-not-configured")

@@ -14,8 +14,8 @@ from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contrac
     Caller,
     Ended,
 )
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.support import (
     Extension,
@@ -48,7 +48,7 @@ def smoked(
     *calls: t.Optional[Asked],
     failures: t.Optional[t.Dict[str, str]] = None,
     **steps: t.Union[Begun, Ended, None],
-) -> t.List[ObservedMaster]:
+) -> t.List[Seen]:
     """As many healthy masters as calls, the first one with the server. steps: begun and ended, where not as usual."""
     seen = []
     begun = t.cast(t.Optional[Begun], steps.get("begun", BEGUN))
@@ -85,7 +85,7 @@ def left_over() -> t.Sequence[Given]:
     dead = Layer(kubeadm(), extension=Extension(status=503, body="service unavailable", each=each))
     facts = dead.facts()
     facts["layer"]["through"] = {each["name"]: {"status": 503, "body": "service unavailable", "error": None}}
-    return [ObservedMaster("m1", "kubernetes", facts)]
+    return [Seen("m1", "kubernetes", facts)]
 
 
 SMOKE_CASES: t.Dict[str, t.Callable[[], t.Sequence[Given]]] = {

@@ -13,12 +13,8 @@ from dataclasses import dataclass, field
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, bundle_text
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.errors import PkiError
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._shown import Shell
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import subject_of
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import (
-    ObservedMaster,
-    Verdict,
-    verdict_of,
-)
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen, Verdict, judge
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import subject_of
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan import support
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import PKI, FakeMaster
 
@@ -161,11 +157,11 @@ class Layer:
         facts.update(self.more)
         return facts
 
-    def seen(self, cluster: str = "kubernetes") -> ObservedMaster:
-        return ObservedMaster(self.fake.name, cluster, self.facts())
+    def seen(self, cluster: str = "kubernetes") -> Seen:
+        return Seen(self.fake.name, cluster, self.facts())
 
 
-Given = t.Union[FakeMaster, Layer, ObservedMaster]
+Given = t.Union[FakeMaster, Layer, Seen]
 
 
 def look(*given: Given, target_release: str = "") -> Verdict:
@@ -174,7 +170,7 @@ def look(*given: Given, target_release: str = "") -> Verdict:
     for each in given:
         layer = Layer(each) if isinstance(each, FakeMaster) else each
         seen.append(layer.seen() if isinstance(layer, Layer) else layer)
-    return verdict_of(seen, command=COMMAND, target_release=target_release)
+    return judge(seen, command=COMMAND, target_release=target_release)
 
 
 def ids(verdict: Verdict) -> t.List[str]:

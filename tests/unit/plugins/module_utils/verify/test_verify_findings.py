@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.catalogue import CATALOGUE
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import Kind
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import Kind
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_leaf
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import MANIFEST, kubeadm
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.verify.cluster_cases import (
@@ -49,7 +49,7 @@ def test_no_shell_obeys_what_stands_behind_a_command(kind: Kind) -> None:
 def test_a_cause_has_its_finding_and_no_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "weak-signature":
         weak = replace(make_leaf(owner="client m1"), signature_hash="sha1")
-        place = "ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view.MasterView.leaf"
+        place = "ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view.View.leaf"
         monkeypatch.setattr(place, property(lambda dummy: weak))
     verdict = look(*CASES[kind]())
     expected = [kind] if kind != "no-start-from-1-35" else ["any-client-is-a-front-proxy", kind]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._present.findings_table import headline, table
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.finding import Finding
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.model import Finding
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.table import headline, table
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import make_leaf
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.support import (
     FakeMaster,

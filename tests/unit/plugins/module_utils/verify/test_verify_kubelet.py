@@ -57,6 +57,6 @@ def test_below_a_root_nothing_is_found() -> None:
 
 def test_what_a_person_must_decide() -> None:
     (found,) = look(kubeadm(kubelets=[ELSEWHERE])).findings
-    assert f"put {MANIFEST} into '/srv/static pods'" in found.fix and "front_proxy_manifest_path of m1" in found.fix
+    assert f"put {MANIFEST} into '/srv/static pods'" in found.fix and "front_proxy_manifest of m1" in found.fix
     (found,) = look(kubeadm(kubelets=[NOWHERE])).findings
     assert "set staticPodPath to /etc/kubernetes/manifests" in found.fix and "/var/lib/kubelet/config.yaml" in found.fix

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.certificate import Certificate, from_der
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._pki.deps import quiet, serialization, x509
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.master_view import MasterView
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.view import View
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
@@ -104,10 +104,10 @@ def test_a_signature_that_is_refused_is_no_file_that_is_not_loaded(
     release: t.Optional[str], status: int, severity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weak = replace(make_leaf(owner="client m1"), signature_hash="sha1")
-    monkeypatch.setattr(MasterView, "leaf", property(lambda dummy: weak))
+    monkeypatch.setattr(View, "leaf", property(lambda dummy: weak))
     layer = Layer(kubeadm(release=release or "v1.28.4"))
     if release is None:
-        monkeypatch.setattr(MasterView, "release", None)
+        monkeypatch.setattr(View, "release", None)
     layer.more = {"probe": {**layer.facts()["probe"], "status": status, "accepted": status == 200}}
     (found,) = look(layer).findings
     assert (found.kind.id, found.severity) == ("weak-signature", severity)

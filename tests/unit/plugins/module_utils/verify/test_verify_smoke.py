@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._contract.smoke import Asked
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke_checks import Smoke
-from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.verdict import ObservedMaster
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.judge import Seen
+from ansible_collections.kubeops.aggregation_layer.plugins.module_utils._verify.smoke import Smoke
 from ansible_collections.kubeops.aggregation_layer.tests.unit.plugins.module_utils.plan.certificates import (
     NOW,
     YEAR,
@@ -74,7 +74,7 @@ def test_what_an_earlier_test_left_is_told() -> None:
 
 def test_what_was_just_removed_is_no_finding() -> None:
     (dead,) = left_over()
-    assert isinstance(dead, ObservedMaster)
+    assert isinstance(dead, Seen)
     assert ids(look(dead)) == ["smoke-test-left-over"]
     assert ids(look(replace(dead, smoke=Smoke({**BEGUN, "swept": ["ab"]}, asked(), ENDED)))) == []
     assert ids(look(dead, replace(dead, name="m2"))) == ["smoke-test-left-over"]  # once for the cluster
