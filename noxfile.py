@@ -85,11 +85,22 @@ def cluster(session: nox.Session) -> None:
     box.pytest("tests/cluster", f"--release={release}", f"--basetemp={box.root / 'pytest'}", *chosen(session, release))
 
 
+def real(session: nox.Session) -> None:
+    """A real etcd and kube-apiserver accept what the collection writes."""
+    box = Box(session, *TESTS_NEW)
+    release = session.name.rpartition("-")[2]
+    if not (box.tree / "tests" / "kubernetes" / "prepare").exists():
+        leave_out(session, "tests/kubernetes is missing: the checkout is not complete.")
+    if "KUBEBUILDER_ASSETS" not in os.environ and not box.succeeds("tests/kubernetes/prepare", release):
+        why = "what tests/kubernetes/prepare wants stands in the session's log"
+        leave_out(session, f"there is no kube-apiserver {release} to test with; {why}")
+    box.pytest("tests/real", f"--release={release}", *chosen(session, release))
+
+
 OLDEST_CORE_TARGETS = (
     "module_apiserver",
     "module_front_proxy_ca",
     "no_secrets",
-    "role_clusters",
     "role_plays",
     "role_runs",
 )
@@ -110,6 +121,8 @@ for _release in (OLDEST, NEWEST):
 nox.session(name=f"integration-{NEWEST_CORE}", tags=["integration"])(integration)
 for _release in (OLDEST, NEWEST):
     nox.session(name=f"cluster-{_release.short}", tags=["cluster"])(cluster)
+for _release in RELEASES:
+    nox.session(name=f"real-{_release.short}", tags=["real"])(real)
 if not NO_OLDEST_CORE:
     nox.session(name=f"integration-{OLDEST_CORE}", tags=["integration"])(integration)
 
@@ -151,22 +164,6 @@ def units_old(session: nox.Session) -> None:
     if NO_OLDEST_CORE:
         leave_out(session, NO_OLDEST_CORE)
     Box(session, *TESTS_OLD).pytest("tests/unit", "--numprocesses=2", "--dist=loadfile")
-
-
-def real(session: nox.Session) -> None:
-    """A real etcd and kube-apiserver accept what the collection writes."""
-    box = Box(session, *TESTS_NEW)
-    release = session.name.rpartition("-")[2]
-    if not (box.tree / "tests" / "kubernetes" / "prepare").exists():
-        leave_out(session, "tests/kubernetes is missing: the checkout is not complete.")
-    if "KUBEBUILDER_ASSETS" not in os.environ and not box.succeeds("tests/kubernetes/prepare", release):
-        why = "what tests/kubernetes/prepare wants stands in the session's log"
-        leave_out(session, f"there is no kube-apiserver {release} to test with; {why}")
-    box.pytest("tests/real", f"--release={release}", *chosen(session, release))
-
-
-for _release in RELEASES:
-    nox.session(name=f"real-{_release.short}", tags=["real"])(real)
 
 
 def built(box: Box) -> pathlib.Path:
