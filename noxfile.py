@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, the kubeops.aggregation_layer authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test sessions: those that others wait for, then the longest ones. `make test` runs one more at a time
-than there are processors, as those with real masters wait half of their time.
+"""The test sessions: those that others wait for, then the longest ones. `make list` lists them.
 
-`make list` lists them.
+`make test` runs one more at a time than there are processors: those with real masters wait half of their time.
 
 Every session works on a copy of what git knows, with virtual environments in a cache (tests/tools/box.py). So nox
 itself makes no environments, and nothing is written into the checkout.
@@ -94,7 +93,7 @@ def real(session: nox.Session) -> None:
     if "KUBEBUILDER_ASSETS" not in os.environ and not box.succeeds("tests/kubernetes/prepare", release):
         why = "what tests/kubernetes/prepare wants stands in the session's log"
         leave_out(session, f"there is no kube-apiserver {release} to test with; {why}")
-    # kubelets of the tests are seen by every test on this machine
+    # One release at a time: a kubelet that a test starts is seen by every other test on this machine.
     with locked("real"):
         box.pytest("tests/real", f"--release={release}", *chosen(session, release))
 
@@ -141,7 +140,7 @@ for _core in CORES:
     nox.session(name=f"sanity-{_core}", tags=["sanity"])(sanity)
 
 
-# not beside the other one
+# so late that it need not wait for the tests of the other release
 nox.session(name=f"real-{OLDEST.short}", tags=["real"])(real)
 
 
